@@ -1,0 +1,167 @@
+//! The parts of the JSON form that serde does not give by itself: times, attributes, bytes and answers.
+
+/// Times as RFC 3339.
+pub mod time {
+    use crate::types::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
+
+    /// Writes milliseconds since the epoch as RFC 3339.
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = text(*time).ok_or_else(|| S::Error::custom("a time beyond the year 9999"))?;
+        serializer.serialize_str(&text)
+    }
+
+    /// Reads RFC 3339.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse(&text).ok_or_else(|| {
+            D::Error::custom(format_args!(
+                "`{text}` is no time since 1970: write RFC 3339, such as 2026-11-24T16:20:00Z"
+            ))
+        })
+    }
+
+    /// Milliseconds since the epoch as RFC 3339, in UTC; none beyond the year 9999.
+    pub fn text(time: Timestamp) -> Option<String> {
+        let millis = i64::try_from(time).ok()?;
+        Some(jiff::Timestamp::from_millisecond(millis).ok()?.to_string())
+    }
+
+    /// RFC 3339 as milliseconds since the epoch; none where it is none, or lies before 1970.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        Timestamp::try_from(time.as_millisecond()).ok()
+    }
+}
+
+/// As [`time`], where there may be none.
+pub mod optional_time {
+    use super::time;
+    use crate::types::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes `null` or RFC 3339.
+    pub fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => time::serialize(time, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads `null` or RFC 3339.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        #[derive(Deserialize)]
+        struct Wrapped(#[serde(with = "time")] Timestamp);
+        Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|wrapped| wrapped.0))
+    }
+}
+
+/// Attributes as an object; a name that repeats takes an array.
+pub mod attributes {
+    use crate::types::Attribute;
+    use serde::de::{Deserializer, MapAccess, Visitor};
+    use serde::ser::{SerializeMap, Serializer};
+    use std::fmt;
+
+    /// Writes each name once, in the order in which it first came.
+    pub fn serialize<S: Serializer>(attributes: &[Attribute], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (index, (name, value)) in attributes.iter().enumerate() {
+            if attributes.iter().take(index).any(|(earlier, _)| earlier == name) {
+                continue;
+            }
+            let values: Vec<&String> = attributes.iter().filter(|(other, _)| other == name).map(|(_, v)| v).collect();
+            match values.len() {
+                1 => map.serialize_entry(name, value)?,
+                _ => map.serialize_entry(name, &values)?,
+            }
+        }
+        map.end()
+    }
+
+    /// Reads an object of strings and arrays of strings.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Attribute>, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Values {
+            One(String),
+            Many(Vec<String>),
+        }
+
+        struct Attributes;
+        impl<'de> Visitor<'de> for Attributes {
+            type Value = Vec<Attribute>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object whose values are strings or arrays of strings")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut attributes = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    match map.next_value()? {
+                        Values::One(value) => attributes.push((name, value)),
+                        Values::Many(values) => {
+                            attributes.extend(values.into_iter().map(|value| (name.clone(), value)));
+                        }
+                    }
+                }
+                Ok(attributes)
+            }
+        }
+
+        deserializer.deserialize_map(Attributes)
+    }
+}
+
+/// Bytes as base64.
+pub mod bytes {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    /// Writes base64, padded.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    /// Reads base64, padded.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text.as_bytes()).map_err(|error| D::Error::custom(format_args!("not base64: {error}")))
+    }
+}
+
+/// A hook's answer: the value itself, or `{"failure": …}`.
+pub mod answer {
+    use crate::types::Failure;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Either<F, T> {
+        Failure { failure: F },
+        Value(T),
+    }
+
+    /// Writes the value itself, or the failure under its name.
+    pub fn serialize<T: Serialize, S: Serializer>(
+        answer: &Result<T, Failure>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match answer {
+            Ok(value) => Either::<&Failure, _>::Value(value),
+            Err(failure) => Either::Failure { failure },
+        }
+        .serialize(serializer)
+    }
+
+    /// Reads what [`serialize`] wrote.
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Result<T, Failure>, D::Error> {
+        Ok(match Either::deserialize(deserializer)? {
+            Either::Failure { failure } => Err(failure),
+            Either::Value(value) => Ok(value),
+        })
+    }
+}
