@@ -1,0 +1,95 @@
+//! Who a record is. A record's identity follows from the event that asks for it, so that a repeat meets the first one.
+//!
+//! ServiceNow's Table API keeps a `sys_id` that the client supplies, so a repeated insert is refused. Where an instance
+//! is set not to (`glide.rest.table_api.admin_only_sys_fields`), the `correlation_id` tells which records are one.
+
+use sha2::{Digest, Sha256};
+
+/// Hexadecimal digits of a `sys_id`.
+const SYS_ID_LENGTH: usize = 32;
+
+/// What a record is for. Part of its identity: one event may lead to several records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A build's change request.
+    BuildChange,
+    /// A deployment's change request.
+    DeployChange,
+    /// A failure's incident.
+    Incident,
+}
+
+impl Purpose {
+    /// As it stands in a `correlation_id`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BuildChange => "build-change",
+            Self::DeployChange => "deploy-change",
+            Self::Incident => "incident",
+        }
+    }
+}
+
+/// The two names that a record of ours carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// 32 lower-case hexadecimal digits.
+    pub sys_id: String,
+    /// At most 100 characters: `openfactory/<purpose>/<sys_id>`.
+    pub correlation_id: String,
+}
+
+impl Identity {
+    /// The identity of the record that `key` asks for. The parts are told apart by their lengths, so no two sets of
+    /// parts read the same.
+    pub fn derive(tenant: &str, purpose: Purpose, key: &str) -> Self {
+        let mut hash = Sha256::new();
+        for part in [tenant, purpose.name(), key] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut sys_id = hex(&hash.finalize());
+        sys_id.truncate(SYS_ID_LENGTH);
+        let correlation_id = format!("openfactory/{}/{sys_id}", purpose.name());
+        Self { sys_id, correlation_id }
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+/// `sha256:…` of some bytes.
+pub fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(&Sha256::digest(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_event_has_the_same_identity_and_no_other_has_it() {
+        let first = Identity::derive("acme", Purpose::BuildChange, "b-1");
+        assert_eq!(first, Identity::derive("acme", Purpose::BuildChange, "b-1"));
+        assert_eq!(first.sys_id.len(), SYS_ID_LENGTH);
+        assert!(first.correlation_id.len() <= 100);
+        for (tenant, purpose, key) in [
+            ("acme", Purpose::DeployChange, "b-1"),
+            ("acme", Purpose::BuildChange, "b-2"),
+            ("acm", Purpose::BuildChange, "eb-1"),
+        ] {
+            assert_ne!(first.sys_id, Identity::derive(tenant, purpose, key).sys_id);
+        }
+    }
+
+    #[test]
+    fn a_digest_is_that_of_the_standard() {
+        assert_eq!(digest(b"abc"), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

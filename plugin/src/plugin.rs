@@ -1,0 +1,92 @@
+//! One call of one hook: what it was granted, and the settings that it follows.
+
+use crate::servicenow::{Client, Error};
+use crate::settings::Settings;
+use crate::transport::{Entry, Grants};
+use itsm_contract::types::{Failure, Problem, Ticket, Timestamp};
+
+/// What every hook works with.
+pub struct Plugin<'a> {
+    grants: Grants<'a>,
+    settings: Settings,
+    client: Client<'a>,
+}
+
+impl<'a> Plugin<'a> {
+    /// Reads the settings, as JSON.
+    ///
+    /// # Errors
+    /// `Misconfigured`, naming the key.
+    pub fn new(grants: Grants<'a>, settings: &str) -> Result<Self, Failure> {
+        let settings = Settings::parse(settings).map_err(|error| {
+            Failure::Misconfigured(Problem {
+                code: "settings.invalid".into(),
+                summary: format!("the settings cannot be used: {error}"),
+                remedy: format!("correct `{}` in the settings", error.path),
+                detail: None,
+            })
+        })?;
+        Ok(Self { client: Client::new(grants.transport), grants, settings })
+    }
+
+    /// The way to the instance.
+    pub fn client(&self) -> Client<'a> {
+        self.client
+    }
+
+    /// What the administrator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the sandbox grants.
+    pub fn grants(&self) -> Grants<'a> {
+        self.grants
+    }
+
+    /// When the hook was called.
+    pub fn now(&self) -> Timestamp {
+        self.grants.now
+    }
+
+    /// Adds an entry to the host's audit log.
+    pub fn audit(&self, action: &'static str, key: &str, subject: Option<&Ticket>, details: &[(&str, &str)]) {
+        self.grants.audit.append(Entry {
+            action,
+            key: Some(key.to_owned()),
+            subject: subject.cloned(),
+            details: details.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        });
+    }
+
+    /// A record as the contract calls it. `key` is the identity that it carries as ours.
+    pub fn ticket(&self, table: &str, sys_id: &str, number: &str, key: Option<&str>) -> Ticket {
+        Ticket {
+            kind: table.into(),
+            id: sys_id.into(),
+            number: number.into(),
+            url: format!("{}/nav_to.do?uri={table}.do%3Fsys_id%3D{sys_id}", self.settings.instance.url.url()),
+            key: key.map(str::to_owned),
+        }
+    }
+
+    /// The `sys_id` of the record of `table` that `name` means: a `sys_id` as it is, a name looked up in `column`.
+    ///
+    /// # Errors
+    /// `NotFound` where nothing has that name; `ReplyUnexpected` where several do.
+    pub fn reference(&self, table: &str, column: &str, name: &str) -> Result<String, Error> {
+        if is_sys_id(name) {
+            return Ok(name.to_owned());
+        }
+        match self.client.find(table, column, name, "sys_id")? {
+            Some(record) => Ok(record.text("sys_id").into_owned()),
+            None => Err(Error::new(crate::servicenow::Kind::NotFound, format!("GET {table}"))
+                .with_detail(format!("nothing in {table} has the {column} `{name}`"))),
+        }
+    }
+}
+
+/// Whether this is a `sys_id`: 32 hexadecimal digits.
+pub fn is_sys_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

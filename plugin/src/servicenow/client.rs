@@ -1,0 +1,278 @@
+//! The requests, and what is believed of their replies.
+
+use super::{
+    error::{Error, Kind},
+    query::{Query, percent_encode},
+    record::Record,
+};
+use crate::identity::Identity;
+use crate::transport::{Method, Request, Response, Transport};
+use serde_json::{Map, Value};
+
+/// References come as their `sys_id`s: the links that ServiceNow adds by default are never followed.
+const PLAIN: &str = "sysparm_exclude_reference_link=true";
+
+/// Records asked for where at most one may match: a second one proves that the query was not understood, since
+/// ServiceNow drops a term that it does not know and returns every record.
+const UNIQUE_LIMIT: usize = 2;
+
+/// Speaks ServiceNow's REST APIs over a transport.
+#[derive(Clone, Copy)]
+pub struct Client<'a> {
+    transport: &'a dyn Transport,
+}
+
+/// What an insert with an identity of ours did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inserted {
+    /// The record is new, and has our `sys_id`.
+    Created(Record),
+    /// A record with our `sys_id` is there already: an earlier delivery's.
+    Existing(Record),
+    /// The record is new, but the instance gave it a `sys_id` of its own: whether it is the only one must be asked.
+    Renamed(Record),
+}
+
+impl<'a> Client<'a> {
+    /// A client over this transport.
+    pub fn new(transport: &'a dyn Transport) -> Self {
+        Self { transport }
+    }
+
+    /// Reads one record of a table. `fields` are ServiceNow's names.
+    ///
+    /// # Errors
+    /// `NotFound` too where the user may not read it. `ReplyUnexpected` where the reply is another record.
+    pub fn get(&self, table: &str, sys_id: &str, fields: &str) -> Result<Record, Error> {
+        let target = format!("/api/now/table/{}/{}?{PLAIN}{}", segment(table), segment(sys_id), only(fields));
+        let label = format!("GET {table}");
+        let record = one(self.call(Method::Get, target, None, &label)?, &label)?;
+        identified(record, sys_id, &label)
+    }
+
+    /// Reads the records of a table that match, at most `limit`. Each must be checked by whoever asked: a term that the
+    /// instance does not understand is dropped.
+    ///
+    /// # Errors
+    /// Where the reply is no list.
+    pub fn list(&self, table: &str, query: &Query, fields: &str, limit: usize) -> Result<Vec<Record>, Error> {
+        self.list_as(table, query, fields, limit, "")
+    }
+
+    /// As [`list`](Self::list), with what people see beside the values.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn list_displayed(&self, table: &str, query: &Query, fields: &str, limit: usize) -> Result<Vec<Record>, Error> {
+        self.list_as(table, query, fields, limit, "&sysparm_display_value=all")
+    }
+
+    fn list_as(
+        &self,
+        table: &str,
+        query: &Query,
+        fields: &str,
+        limit: usize,
+        more: &str,
+    ) -> Result<Vec<Record>, Error> {
+        let target = format!(
+            "/api/now/table/{}?{PLAIN}&sysparm_no_count=true&sysparm_limit={limit}{}&sysparm_query={}{more}",
+            segment(table),
+            only(fields),
+            percent_encode(query.as_str()),
+        );
+        let label = format!("GET {table}");
+        many(self.call(Method::Get, target, None, &label)?, &label)
+    }
+
+    /// The one record whose `field` is `value`, read back and compared; none where there is none.
+    ///
+    /// # Errors
+    /// `ReplyUnexpected` where more than one comes, or one that does not match: the instance did not understand the
+    /// query.
+    pub fn find(&self, table: &str, field: &str, value: &str, fields: &str) -> Result<Option<Record>, Error> {
+        let fields = if fields.is_empty() { String::new() } else { format!("{field},{fields}") };
+        let found = self.list(table, &Query::new().equals(field, value), &fields, UNIQUE_LIMIT)?;
+        let mut matching = found.into_iter();
+        match (matching.next(), matching.next()) {
+            (None, _) => Ok(None),
+            (Some(record), None) if record.text(field) == value => Ok(Some(record)),
+            _ => Err(Error::new(Kind::ReplyUnexpected, format!("GET {table}"))
+                .with_detail(format!("the search for {field}={value} found something else, or more than one"))),
+        }
+    }
+
+    /// Inserts a record with this identity, so that a repeat is refused and meets the first. `fields` names what is read
+    /// back of it; `sys_id` and `correlation_id` are always among it.
+    ///
+    /// # Errors
+    /// Where the insert was refused for any other reason than that the record is there already.
+    pub fn insert(
+        &self,
+        table: &str,
+        identity: &Identity,
+        mut values: Map<String, Value>,
+        fields: &str,
+    ) -> Result<Inserted, Error> {
+        values.insert("sys_id".into(), identity.sys_id.clone().into());
+        values.insert("correlation_id".into(), identity.correlation_id.clone().into());
+        let fields = format!("sys_id,correlation_id,{fields}");
+        let target = format!("/api/now/table/{}?{PLAIN}{}", segment(table), only(&fields));
+        let label = format!("POST {table}");
+        let refused = match self.call(Method::Post, target, Some(&Value::Object(values)), &label) {
+            Ok(result) => {
+                let record = one(result, &label)?;
+                if record.text("correlation_id") != identity.correlation_id {
+                    return Err(Error::new(Kind::ReplyUnexpected, label)
+                        .with_detail("the new record does not carry our correlation_id"));
+                }
+                return Ok(if record.text("sys_id") == identity.sys_id {
+                    Inserted::Created(record)
+                } else {
+                    Inserted::Renamed(record)
+                });
+            }
+            Err(error) => error,
+        };
+        // The text of the refusal differs between releases: the record itself is the proof.
+        if !matches!(refused.kind, Kind::Forbidden | Kind::BadRequest | Kind::AclDenied | Kind::BusinessRule) {
+            return Err(refused);
+        }
+        match self.get(table, &identity.sys_id, &fields) {
+            Ok(record) if record.text("correlation_id") == identity.correlation_id => Ok(Inserted::Existing(record)),
+            Ok(_) | Err(Error { kind: Kind::NotFound, .. }) => Err(refused),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes fields of a record, and reads `fields` back as they are after the instance's business rules.
+    ///
+    /// # Errors
+    /// `ReplyUnexpected` where the reply is another record.
+    pub fn update(&self, table: &str, sys_id: &str, values: Map<String, Value>, fields: &str) -> Result<Record, Error> {
+        let fields = if fields.is_empty() { String::new() } else { format!("sys_id,{fields}") };
+        let target = format!("/api/now/table/{}/{}?{PLAIN}{}", segment(table), segment(sys_id), only(&fields));
+        let label = format!("PATCH {table}");
+        let record = one(self.call(Method::Patch, target, Some(&Value::Object(values)), &label)?, &label)?;
+        identified(record, sys_id, &label)
+    }
+
+    /// Sends JSON to any API and returns the reply's `result`.
+    ///
+    /// # Errors
+    /// Where the reply is no success, or has no `result`.
+    pub fn call(&self, method: Method, target: String, body: Option<&Value>, label: &str) -> Result<Value, Error> {
+        let request = Request {
+            method,
+            target,
+            content_type: body.map(|_| "application/json".into()),
+            body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
+        };
+        result(&self.send(&request, label)?, label)
+    }
+
+    /// Attaches a file to a record: raw, so that the limit for JSON does not apply. Returns the attachment's record.
+    ///
+    /// # Errors
+    /// `NotFound` where the record that it is attached to is missing or not accessible.
+    pub fn attach(
+        &self,
+        table: &str,
+        sys_id: &str,
+        name: &str,
+        media_type: &str,
+        content: &[u8],
+    ) -> Result<Record, Error> {
+        let request = Request {
+            method: Method::Post,
+            target: format!(
+                "/api/now/attachment/file?table_name={}&table_sys_id={}&file_name={}",
+                percent_encode(table),
+                percent_encode(sys_id),
+                percent_encode(name),
+            ),
+            content_type: Some(media_type.into()),
+            body: content.to_vec(),
+        };
+        let label = "POST attachment";
+        one(result(&self.send(&request, label)?, label)?, label)
+    }
+
+    /// The attachments of a record, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Where the reply is no list.
+    pub fn attachments(&self, table: &str, sys_id: &str, limit: usize) -> Result<Vec<Record>, Error> {
+        let query = Query::new()
+            .equals("table_name", table)
+            .equals("table_sys_id", sys_id)
+            .ordered_down_by("sys_created_on")
+            .ordered_by("sys_id");
+        let query = percent_encode(query.as_str());
+        let target = format!("/api/now/attachment?sysparm_limit={limit}&sysparm_query={query}");
+        let label = "GET attachment";
+        let found = many(self.call(Method::Get, target, None, label)?, label)?;
+        Ok(found.into_iter().filter(|file| file.text("table_sys_id") == sys_id).collect())
+    }
+
+    /// Sends a request; a reply that is no success is an error.
+    fn send(&self, request: &Request, label: &str) -> Result<Response, Error> {
+        let reply = self.transport.send(request).map_err(|error| Error::from_send(error, label))?;
+        match reply.status {
+            200..=299 => Ok(reply),
+            _ => Err(Error::from_reply(&reply, label)),
+        }
+    }
+}
+
+/// The `result` of a successful reply. A page with status 200 is what a sleeping instance sends; JSON that ends early, or
+/// that is followed by more, is what a cancelled transaction leaves.
+fn result(reply: &Response, label: &str) -> Result<Value, Error> {
+    if reply.status == 204 {
+        return Ok(Value::Null);
+    }
+    let is_json = reply.header("content-type").is_some_and(|kind| kind.trim_start().starts_with("application/json"));
+    if !is_json {
+        return Err(Error::new(Kind::NotJson, label));
+    }
+    let body: Value = serde_json::from_slice(&reply.body)
+        .map_err(|error| Error::new(Kind::ReplyCut, label).with_detail(error.to_string()))?;
+    match body {
+        Value::Object(mut body) => body.remove("result"),
+        _ => None,
+    }
+    .ok_or_else(|| Error::new(Kind::ReplyUnexpected, label).with_detail("there is no `result` in it"))
+}
+
+fn one(result: Value, label: &str) -> Result<Record, Error> {
+    Record::new(result).ok_or_else(|| Error::new(Kind::ReplyUnexpected, label).with_detail("`result` is no record"))
+}
+
+fn many(result: Value, label: &str) -> Result<Vec<Record>, Error> {
+    match result {
+        Value::Array(items) => items.into_iter().map(|item| one(item, label)).collect(),
+        _ => Err(Error::new(Kind::ReplyUnexpected, label).with_detail("`result` is no list")),
+    }
+}
+
+/// The record, if it is the one that was asked for.
+fn identified(record: Record, sys_id: &str, label: &str) -> Result<Record, Error> {
+    if record.text("sys_id") == sys_id {
+        return Ok(record);
+    }
+    Err(Error::new(Kind::ReplyUnexpected, label).with_detail("the reply is about another record"))
+}
+
+/// `sysparm_fields`, where only some are asked for; `sys_id` is always among them.
+fn only(fields: &str) -> String {
+    match fields {
+        "" => String::new(),
+        fields if fields.split(',').any(|field| field == "sys_id") => format!("&sysparm_fields={fields}"),
+        fields => format!("&sysparm_fields=sys_id,{fields}"),
+    }
+}
+
+/// A path segment: names and ids hold nothing that needs encoding, and anything else must not become a path.
+fn segment(text: &str) -> String {
+    percent_encode(text)
+}

@@ -1,0 +1,44 @@
+//! ServiceNow's date-times: `YYYY-MM-DD HH:MM:SS`, in UTC, with whole seconds. The same in fields and in queries.
+
+use itsm_contract::types::Timestamp;
+use jiff::{civil::DateTime, tz::Offset};
+
+const FORMAT: &str = "%Y-%m-%d %H:%M:%S";
+
+/// As ServiceNow writes it; none beyond the year 9999. Fractions of a second are dropped.
+pub fn text(time: Timestamp) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(time).ok()?).ok()?;
+    Some(Offset::UTC.to_datetime(time).strftime(FORMAT).to_string())
+}
+
+/// Milliseconds since the epoch; none where it is empty or no such date-time.
+pub fn parse(text: &str) -> Option<Timestamp> {
+    let time = DateTime::strptime(FORMAT, text).ok()?;
+    Timestamp::try_from(Offset::UTC.to_timestamp(time).ok()?.as_millisecond()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_display_value_is_no_date_time() {
+        assert_eq!(parse("08/04/2026 10:22:01 AM"), None);
+        assert_eq!(parse(""), None);
+        assert_eq!(parse("2026-11-24 16:20:00"), Some(1_795_537_200_000));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back_to_the_second(time in 0u64..253_402_300_799_000) {
+            let written = text(time).unwrap();
+            prop_assert_eq!(parse(&written), Some(time / 1000 * 1000));
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,40}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! ServiceNow's REST APIs as this plugin uses them. Nothing that a reply says is believed unchecked.
+
+mod client;
+pub mod datetime;
+mod error;
+mod query;
+mod record;
+
+pub use client::{Client, Inserted};
+pub use error::{Error, Kind};
+pub use query::Query;
+pub use record::Record;

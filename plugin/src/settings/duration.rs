@@ -1,0 +1,60 @@
+//! Lengths of time, as people write them: `90s`, `15m`, `4h`, `7d`.
+
+use serde::{Deserialize, de::Error as _};
+
+/// A length of time, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duration(pub u64);
+
+impl Duration {
+    /// So many seconds.
+    pub const fn seconds(count: u64) -> Self {
+        Self(count * 1000)
+    }
+
+    /// So many hours.
+    pub const fn hours(count: u64) -> Self {
+        Self::seconds(count * 3600)
+    }
+
+    /// Reads a whole number and a unit.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let unit = text.find(|c: char| !c.is_ascii_digit())?;
+        let (count, unit) = text.split_at_checked(unit)?;
+        let unit = match unit.trim() {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        count.parse::<u64>().ok()?.checked_mul(unit).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom(format_args!(
+                "`{text}` is no length of time: write a whole number and ms, s, m, h or d, such as 90s"
+            ))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        assert_eq!(Duration::parse("90s"), Some(Duration(90_000)));
+        assert_eq!(Duration::parse("7 d"), Some(Duration::hours(168)));
+        for wrong in ["", "90", "s", "1.5h", "-1s", "99999999999999999999d", "1é"] {
+            assert_eq!(Duration::parse(wrong), None, "{wrong}");
+        }
+    }
+}
