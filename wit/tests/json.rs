@@ -25,7 +25,7 @@ fn an_event_reads_from_the_contracts_own_names() {
     let identifiers = [("mac-address", "aa"), ("mac-address", "bb"), ("fqdn", "web-1.x")];
     let identifiers: Vec<_> = identifiers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(read.systems[0].identifiers, identifiers);
-    assert_eq!(serde_json::from_value::<BuildRequest>(serde_json::to_value(&read).unwrap()).unwrap(), read);
+    assert_eq!(serde_json::from_str::<BuildRequest>(&serde_json::to_string(&read).unwrap()).unwrap(), read);
 }
 
 #[test]
