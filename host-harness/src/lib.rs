@@ -1,1 +1,5 @@
-//! host
+//! A host for ITSM plugin components, and a ServiceNow for them to talk to.
+
+#![deny(missing_docs)]
+
+pub mod settings;
