@@ -19,3 +19,17 @@ pub struct Recorded {
 pub fn record(_: &Plugin, _: &DeployEvent) -> Recorded {
     Recorded::default()
 }
+
+/// The `sys_id` of the configuration item that a failure concerns: the system's where it is one, else the image's; none
+/// where the CMDB has neither.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked.
+pub fn concerned(
+    _: &Plugin,
+    _: &itsm_contract::types::Build,
+    _: Option<&itsm_contract::types::Environment>,
+    _: &[itsm_contract::types::System],
+) -> Result<Option<String>, Failure> {
+    Ok(None)
+}

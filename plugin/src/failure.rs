@@ -1,13 +1,19 @@
-//! Something failed.
+//! Something failed: an incident, where the settings ask for one.
+
 use crate::plugin::Plugin;
-use itsm_contract::types::Failure;
-use itsm_contract::{answers::Incident, events::FailureEvent};
-/// Opens an incident.
-pub fn on_failure(_: &Plugin, _: &FailureEvent) -> Result<Option<Incident>, Failure> {
-    Err(Failure::InvalidEvent(itsm_contract::types::Problem {
-        code: "x".into(),
-        summary: "not built yet".into(),
-        remedy: String::new(),
-        detail: None,
-    }))
+use crate::settings::Step;
+use crate::{event, incident};
+use itsm_contract::{answers::Incident, events::FailureEvent, types::Failure};
+
+/// Opens an incident, or adds to the one that is open for the same thing; none where the settings ask for none.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked, or refuses.
+pub fn on_failure(plugin: &Plugin, failed: &FailureEvent) -> Result<Option<Incident>, Failure> {
+    event::check(&failed.delivery, &failed.build)?;
+    let settings = plugin.settings();
+    let wanted = settings.workflows.incidents && settings.incident.steps.contains(&Step::of(&failed.step));
+    let answer = if wanted { Some(incident::open(plugin, failed)?) } else { None };
+    incident::delivered(plugin, &failed.delivery)?;
+    Ok(answer)
 }

@@ -17,6 +17,10 @@ pub enum Purpose {
     DeployChange,
     /// A failure's incident.
     Incident,
+    /// An image's configuration item.
+    Image,
+    /// A system's configuration item.
+    System,
 }
 
 impl Purpose {
@@ -26,6 +30,8 @@ impl Purpose {
             Self::BuildChange => "build-change",
             Self::DeployChange => "deploy-change",
             Self::Incident => "incident",
+            Self::Image => "image",
+            Self::System => "system",
         }
     }
 }

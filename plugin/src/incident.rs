@@ -1,16 +1,40 @@
 //! The life of an incident: it opens for a failure, gathers its repeats, and resolves when the same thing succeeds.
 
-use crate::plugin::Plugin;
-use itsm_contract::events::FailedStep;
-use itsm_contract::types::{Build, Environment, Failure, Ticket};
+mod chain;
+mod marker;
+mod open;
+mod resolve;
+mod text;
 
-/// What counts as the same failure: what the event says, else image name, step and environment.
+#[cfg(test)]
+mod tests;
+
+pub use marker::{Marker, Word};
+pub use open::open;
+pub use resolve::resolve as resolve_thing;
+pub use text::tier_name;
+
+use crate::plugin::Plugin;
+use chain::Incident;
+use itsm_contract::events::FailedStep;
+use itsm_contract::types::{Build, Delivery, Environment, Failure, Ticket};
+
+/// What counts as the same failure: what the event says, else image name, step and environment. For a delivery, the event
+/// names the key that could not be delivered.
 pub fn thing(given: Option<&str>, build: &Build, step: &FailedStep, environment: Option<&Environment>) -> String {
-    if let Some(given) = given.filter(|given| !given.is_empty()) {
-        return given.into();
+    match given.filter(|given| !given.is_empty()) {
+        Some(key) if *step == FailedStep::Delivery => undelivered(key),
+        Some(given) => given.into(),
+        None => {
+            let environment = environment.map(|environment| environment.name.as_str()).unwrap_or_default();
+            format!("{}/{}/{environment}", build.image.name, step_name(step))
+        }
     }
-    let environment = environment.map(|environment| environment.name.as_str()).unwrap_or_default();
-    format!("{}/{}/{environment}", build.image.name, step_name(step))
+}
+
+/// The thing that failed when the event with this delivery key could not be delivered.
+pub fn undelivered(key: &str) -> String {
+    format!("delivery/{key}")
 }
 
 /// The contract's name of a step; a step of the customer's own by the name that the customer gave it.
@@ -25,10 +49,35 @@ pub fn step_name(step: &FailedStep) -> &str {
 }
 
 /// Resolves the open incident of this thing, if there is one: the same thing succeeded. `event_key` is the delivery key
-/// of the event that says so.
+/// of the event that says so, which occurred now.
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked, or refuses.
-pub fn resolve(_: &Plugin, _: &str, _: &str) -> Result<Vec<Ticket>, Failure> {
-    Ok(Vec::new())
+pub fn resolve(plugin: &Plugin, thing: &str, event_key: &str) -> Result<Vec<Ticket>, Failure> {
+    let delivery = Delivery { key: event_key.into(), attempt: 1, occurred_at: plugin.now(), given_up_at: None };
+    resolve_thing(plugin, thing, &delivery, thing, None)
+}
+
+/// Resolves the incident that was opened when the host gave this event up: it is delivered after all. Asks nothing
+/// where the host never did.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked, or refuses.
+pub fn delivered(plugin: &Plugin, delivery: &Delivery) -> Result<Vec<Ticket>, Failure> {
+    match delivery.given_up_at {
+        None => Ok(Vec::new()),
+        Some(given_up_at) => {
+            // The event occurred before it was given up; its delivery, which is what succeeds, comes after.
+            let occurred_at = plugin.now().max(given_up_at);
+            let arrival = Delivery { occurred_at, ..delivery.clone() };
+            resolve_thing(plugin, &undelivered(&delivery.key), &arrival, "The delivery", None)
+        }
+    }
+}
+
+impl Incident {
+    /// Whether this change request is linked in neither way, and the link to what puts it right is free.
+    fn is_new_change(&self, sys_id: &str) -> bool {
+        self.rfc.is_empty() && self.caused_by != sys_id
+    }
 }

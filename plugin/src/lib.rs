@@ -15,6 +15,7 @@ pub mod change;
 pub mod cmdb;
 pub mod deploy;
 pub mod diagnostics;
+pub mod event;
 pub mod evidence;
 pub mod failure;
 pub mod gate;
@@ -25,6 +26,9 @@ pub mod plugin;
 pub mod servicenow;
 pub mod settings;
 pub mod transport;
+
+#[cfg(test)]
+mod testing;
 
 #[cfg(target_arch = "wasm32")]
 mod component;

@@ -1,6 +1,7 @@
 //! Which failures open an incident, and how grave it is.
 
-use serde::Deserialize;
+use itsm_contract::events::FailedStep;
+use serde::{Deserialize, de::Error as _};
 use std::collections::BTreeMap;
 
 /// Incidents for failures.
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 pub struct Incident {
     /// Which failures open one. A step of the customer's own counts as `other`.
     pub steps: Vec<Step>,
-    /// Impact and urgency by tier; a tier that is not named takes the default for it.
+    /// Impact and urgency by tier: `development`, `test`, `staging`, `production` or a customer's own. Production has 2
+    /// and 2 where nothing is said, staging 3 and 2, every other 3 and 3.
     pub severity: BTreeMap<String, Severity>,
     /// Who works on it, by name or `sys_id`; none leaves it to the instance's assignment rules.
     pub assignment_group: Option<String>,
@@ -22,6 +24,20 @@ pub struct Incident {
     pub resolve: bool,
     /// The resolution code, by value; none takes one that the instance knows.
     pub close_code: Option<String>,
+    /// The recommended next action by step, in place of the plugin's own words.
+    pub next_action: BTreeMap<Step, String>,
+}
+
+impl Incident {
+    /// Impact and urgency of a failure in this tier.
+    pub fn severity(&self, tier: Option<&str>) -> Severity {
+        let default = match tier {
+            Some("production") => Severity { impact: Grade(2), urgency: Grade(2) },
+            Some("staging") => Severity { impact: Grade(3), urgency: Grade(2) },
+            _ => Severity { impact: Grade(3), urgency: Grade(3) },
+        };
+        tier.and_then(|tier| self.severity.get(tier)).copied().unwrap_or(default)
+    }
 }
 
 impl Default for Incident {
@@ -34,12 +50,13 @@ impl Default for Incident {
             reopen: false,
             resolve: true,
             close_code: None,
+            next_action: BTreeMap::new(),
         }
     }
 }
 
 /// What failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// The build.
@@ -54,12 +71,46 @@ pub enum Step {
     Other,
 }
 
-/// From 1, high, to 3, low. ServiceNow computes the priority from both.
+impl Step {
+    /// The switch for this step.
+    pub fn of(step: &FailedStep) -> Self {
+        match step {
+            FailedStep::Build => Self::Build,
+            FailedStep::Verification => Self::Verification,
+            FailedStep::Deployment => Self::Deployment,
+            FailedStep::Delivery => Self::Delivery,
+            FailedStep::Other(_) => Self::Other,
+        }
+    }
+}
+
+/// How grave a failure is. ServiceNow computes the priority from both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Severity {
     /// How much suffers.
-    pub impact: u8,
+    pub impact: Grade,
     /// How soon it must be put right.
-    pub urgency: u8,
+    pub urgency: Grade,
+}
+
+/// From 1, high, to 3, low.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grade(u8);
+
+impl std::fmt::Display for Grade {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Grade {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u8::deserialize(deserializer)? {
+            grade @ 1..=3 => Ok(Self(grade)),
+            other => {
+                Err(D::Error::custom(format_args!("{other} is no grade: write 1 for high, 2 for medium or 3 for low")))
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ mod records;
 pub use change::{Approval, Cancelled, Change, ChangeType, Close, Controlled, OnRejected, OnTimeout};
 pub use duration::Duration;
 pub use error::SettingsError;
-pub use incident::{Incident, Severity, Step};
+pub use incident::{Grade, Incident, Severity, Step};
 pub use origin::Origin;
 pub use records::{Cmdb, Evidence, MappingRules, OnError, Placement};
 
