@@ -3,4 +3,5 @@
 #![deny(missing_docs)]
 
 pub mod guest;
+pub mod servicenow;
 pub mod settings;

@@ -1,0 +1,3 @@
+//! The CMDB: identification and reconciliation, and the classes that it knows how to identify.
+
+pub mod rules;

@@ -1,0 +1,84 @@
+//! Which API a path belongs to.
+
+use super::reply::Reply;
+use super::request::Request;
+use super::{auth, oauth, table};
+use crate::servicenow::engine::Engine;
+use crate::servicenow::engine::caller::Caller;
+use crate::servicenow::engine::refusal::Refusal;
+use http::StatusCode;
+
+/// A reply and whose request it answers.
+pub struct Answered {
+    /// The reply.
+    pub reply: Reply,
+    /// The user, where one was told.
+    pub user: Option<String>,
+}
+
+/// Answers a request, and lets the flows that it woke run.
+pub fn answer(engine: &mut Engine, request: &Request) -> Answered {
+    let answered = open(engine, request).unwrap_or_else(|| closed(engine, request));
+    engine.run_flows();
+    answered
+}
+
+/// The paths that ask for no authentication.
+fn open(engine: &mut Engine, request: &Request) -> Option<Answered> {
+    let reply = match request.path.as_str() {
+        "/oauth_token.do" => oauth::token(engine, request),
+        "/oauth_revoke_token.do" => oauth::revoke(engine, request),
+        path if !path.starts_with("/api/") => {
+            Reply::html(StatusCode::NOT_FOUND, "<html><body><h1>Page not found</h1></body></html>")
+        }
+        _ => return None,
+    };
+    Some(Answered { reply: reply.dressed(request, false), user: None })
+}
+
+/// The REST APIs.
+fn closed(engine: &mut Engine, request: &Request) -> Answered {
+    let caller = match auth::authenticate(engine, request) {
+        Ok(caller) => caller,
+        Err(refusal) => {
+            let reply = Reply::refusal(&refusal, engine.properties.omit_null_detail);
+            return Answered { reply: reply.dressed(request, false), user: None };
+        }
+    };
+    let reply = check(engine, request)
+        .and_then(|()| api(engine, &caller, request))
+        .unwrap_or_else(|refusal| refuse(engine, &refusal));
+    Answered { reply: reply.dressed(request, true), user: Some(caller.user_name) }
+}
+
+fn refuse(engine: &Engine, refusal: &Refusal) -> Reply {
+    let mut reply = Reply::refusal(refusal, engine.properties.omit_null_detail);
+    if engine.properties.unknown_uri_is_not_found && matches!(refusal, Refusal::UnknownUri(_)) {
+        reply.status = StatusCode::NOT_FOUND;
+    }
+    reply
+}
+
+/// What holds for every API: a type that can be served, a body that is not too large.
+fn check(engine: &Engine, request: &Request) -> Result<(), Refusal> {
+    let accepted = request
+        .header("accept")
+        .is_none_or(|accept| ["json", "*/*", "application/*"].iter().any(|served| accept.contains(served)));
+    let file = matches!(request.route().as_slice(), ["api", "now", "attachment", ..]);
+    if !accepted && !file {
+        return Err(Refusal::NotAcceptable);
+    }
+    let limit = engine.properties.max_content_length;
+    if request.body.len() > limit && !file {
+        return Err(Refusal::TooLarge { length: request.body.len(), limit });
+    }
+    Ok(())
+}
+
+/// Hands a request to its API.
+fn api(engine: &mut Engine, caller: &Caller, request: &Request) -> Result<Reply, Refusal> {
+    match request.route().as_slice() {
+        ["api", "now", "table", rest @ ..] => table::answer(engine, caller, request, rest),
+        _ => Err(Refusal::UnknownUri(request.path.clone())),
+    }
+}

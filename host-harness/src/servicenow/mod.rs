@@ -1,0 +1,42 @@
+//! A ServiceNow on loopback: an instance that behaves as a real one does, over real HTTP, for clients that do not know
+//! the difference.
+//!
+//! It keeps records in tables that extend one another, checks who may do what, moves change requests through their
+//! states, asks for approvals and adds them up, identifies configuration items, and refuses in ServiceNow's own words.
+//! What instances differ in, and what nobody has written down, is a switch ([`Properties`]).
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use host_harness::servicenow::Instance;
+//!
+//! let instance = Instance::builder().start().await?;
+//! println!("{} as {}", instance.url(), instance.account().user);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | folder | what is in it |
+//! |---|---|
+//! | `engine/` | tables, records, queries, who may do what, how values are shown |
+//! | `change/` | states and steps, approvals, flows, templates, conflicts, schedules |
+//! | `cmdb/` | identification and reconciliation |
+//! | `http/` | the listener, authentication, and for each API what its paths do |
+//! | `seed/` | what a new instance holds |
+
+pub(crate) mod change;
+mod clock;
+pub(crate) mod cmdb;
+pub(crate) mod engine;
+pub(crate) mod http;
+mod incident;
+mod instance;
+mod properties;
+pub mod seed;
+
+pub use change::approvals::{ApprovalPolicy, Approvers, WaitFor};
+pub use clock::Clock;
+pub use engine::dictionary::{Column, Kind, Table};
+pub use engine::record::Record;
+pub use http::server::Seen;
+pub use instance::{Account, Builder, Instance, Person};
+pub use properties::Properties;
