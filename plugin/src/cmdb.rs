@@ -1,9 +1,26 @@
 //! What the CMDB holds of a deployment: the image, each system, and the relation between them.
+//!
+//! Items and new relations go through identification and reconciliation, never by blind inserts. What it says is not
+//! believed: the relations are read back. A relation to an image that the system had before is deleted.
 
-use crate::plugin::Plugin;
+mod ire;
+mod item;
+mod key;
+mod order;
+mod plan;
+mod refusal;
+mod relation;
+
+#[cfg(test)]
+mod tests;
+
+use crate::event::invalid;
+use crate::plugin::{Plugin, is_sys_id};
+use crate::servicenow::{Kind, Query};
+use ire::Mode;
 use itsm_contract::answers::Item;
-use itsm_contract::events::DeployEvent;
-use itsm_contract::types::Failure;
+use itsm_contract::events::{DeployEvent, DeployPhase};
+use itsm_contract::types::{Build, Environment, Failure, System};
 
 /// What became of a deployment's configuration items and relations.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,21 +32,77 @@ pub struct Recorded {
 }
 
 /// Records the image and the systems that have it now: all of them after a success, those that received it after a
-/// failure, none in any other phase.
-pub fn record(_: &Plugin, _: &DeployEvent) -> Recorded {
-    Recorded::default()
+/// failure, none in any other phase. A system that has had a newer deployment is left alone.
+pub fn record(plugin: &Plugin, event: &DeployEvent) -> Recorded {
+    run(plugin, event, Mode::Commit)
+}
+
+/// What [`record`] would do. Reads, and asks identification and reconciliation what it would do.
+pub fn preview(plugin: &Plugin, event: &DeployEvent) -> Recorded {
+    run(plugin, event, Mode::Query)
+}
+
+fn run(plugin: &Plugin, event: &DeployEvent, mode: Mode) -> Recorded {
+    let mut recorded = Recorded::default();
+    if !plugin.settings().workflows.cmdb {
+        return recorded;
+    }
+    let outcome = receivers(event).and_then(|systems| match systems {
+        Some(systems) => plan::run(plugin, event, &systems, mode, &mut recorded),
+        None => Ok(()),
+    });
+    recorded.unfinished.extend(outcome.err());
+    recorded
+}
+
+/// The systems that have the image now; none where the phase says nothing about that.
+fn receivers(event: &DeployEvent) -> Result<Option<Vec<&System>>, Failure> {
+    for (index, system) in event.systems.iter().enumerate() {
+        if event.systems.iter().take(index).any(|earlier| earlier.name == system.name) {
+            return Err(invalid("systems", &format!("holds `{}` twice", system.name)));
+        }
+    }
+    match &event.phase {
+        DeployPhase::Succeeded => Ok(Some(event.systems.iter().collect())),
+        DeployPhase::Failed(shortfall) => {
+            let is_known = |name: &&String| event.systems.iter().any(|system| system.name == **name);
+            if let Some(name) = shortfall.received.iter().find(|name| !is_known(name)) {
+                return Err(invalid("phase.failed.received", &format!("holds `{name}`, which is none of `systems`")));
+            }
+            let has_it = |system: &&System| shortfall.received.contains(&system.name);
+            Ok(Some(event.systems.iter().filter(has_it).collect()).filter(|systems: &Vec<_>| !systems.is_empty()))
+        }
+        DeployPhase::Requested | DeployPhase::Started | DeployPhase::Cancelled(_) => Ok(None),
+    }
 }
 
 /// The `sys_id` of the configuration item that a failure concerns: the system's where it is one, else the image's; none
-/// where the CMDB has neither.
+/// where the CMDB has neither, or may not be read.
 ///
 /// # Errors
-/// Where ServiceNow cannot be asked.
+/// Where ServiceNow cannot be asked for the moment.
 pub fn concerned(
-    _: &Plugin,
-    _: &itsm_contract::types::Build,
-    _: Option<&itsm_contract::types::Environment>,
-    _: &[itsm_contract::types::System],
+    plugin: &Plugin,
+    build: &Build,
+    environment: Option<&Environment>,
+    systems: &[System],
 ) -> Result<Option<String>, Failure> {
-    Ok(None)
+    if !plugin.settings().workflows.cmdb {
+        return Ok(None);
+    }
+    let mut keys = vec![key::image(plugin, &build.image)];
+    if let (Some(environment), [system]) = (environment, systems) {
+        keys.insert(0, key::system(plugin, environment, system));
+    }
+    let query =
+        Query::new().equals("name", &plugin.settings().cmdb.data_source).one_of("id", keys.iter().map(String::as_str));
+    match plugin.client().list("sys_object_source", &query, "id,target_sys_id", keys.len()) {
+        Ok(found) => Ok(keys.iter().find_map(|key| {
+            let source = found.iter().find(|source| source.text("id") == key.as_str())?;
+            Some(source.text("target_sys_id").into_owned()).filter(|sys_id| is_sys_id(sys_id))
+        })),
+        Err(error) if error.kind.is_passing() || error.kind == Kind::CredentialRefused => Err(error.into()),
+        // An incident without its item is better than none.
+        Err(_) => Ok(None),
+    }
 }

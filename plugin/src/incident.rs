@@ -12,7 +12,7 @@ mod tests;
 pub use marker::{Marker, Word};
 pub use open::open;
 pub use resolve::resolve as resolve_thing;
-pub use text::tier_name;
+pub use text::{image as image_name, tier_name};
 
 use crate::plugin::Plugin;
 use chain::Incident;

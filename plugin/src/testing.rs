@@ -63,6 +63,7 @@ impl Script {
         serde_json::from_slice(&self.sent.borrow()[index].body).expect("JSON")
     }
 
+    #[allow(dead_code)]
     /// The nth request.
     pub fn request(&self, index: usize) -> Request {
         self.sent.borrow()[index].clone()
@@ -73,6 +74,7 @@ impl Script {
         self.entries.borrow().iter().map(|entry| entry.action).collect()
     }
 
+    #[allow(dead_code)]
     /// A detail of the first entry with this action.
     pub fn detail(&self, action: &str, name: &str) -> Option<String> {
         let entries = self.entries.borrow();

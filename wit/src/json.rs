@@ -3,6 +3,7 @@
 /// Times as RFC 3339.
 pub mod time {
     use crate::types::Timestamp;
+    use jiff::{civil::DateTime, tz::Offset};
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
 
     /// Writes milliseconds since the epoch as RFC 3339.
@@ -21,16 +22,79 @@ pub mod time {
         })
     }
 
-    /// Milliseconds since the epoch as RFC 3339, in UTC; none beyond the year 9999.
+    /// Milliseconds since the epoch as RFC 3339, in UTC; none beyond the year 9999. Field by field: a general formatter
+    /// would be a tenth of the plugin.
     pub fn text(time: Timestamp) -> Option<String> {
         let millis = i64::try_from(time).ok()?;
-        Some(jiff::Timestamp::from_millisecond(millis).ok()?.to_string())
+        let time = Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(millis).ok()?);
+        let mut text = format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+            time.year(),
+            time.month(),
+            time.day(),
+            time.hour(),
+            time.minute(),
+            time.second(),
+        );
+        if time.millisecond() != 0 {
+            text.push_str(&format!(".{:03}", time.millisecond()));
+        }
+        text.push('Z');
+        Some(text)
     }
 
-    /// RFC 3339 as milliseconds since the epoch; none where it is none, or lies before 1970.
+    /// RFC 3339 as milliseconds since the epoch; none where it is none, or lies before 1970. By hand, as above.
     pub fn parse(text: &str) -> Option<Timestamp> {
-        let time: jiff::Timestamp = text.parse().ok()?;
-        Timestamp::try_from(time.as_millisecond()).ok()
+        let (date, rest) = text.split_at_checked(10)?;
+        let (separator, rest) = rest.split_at_checked(1)?;
+        let (clock, rest) = rest.split_at_checked(8)?;
+        let zone = rest.find(['Z', 'z', '+', '-'])?;
+        let (fraction, zone) = rest.split_at_checked(zone)?;
+        if !matches!(separator, "T" | "t" | " ") {
+            return None;
+        }
+        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
+        let small = |number: i16| i8::try_from(number).ok();
+        let civil =
+            DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0).ok()?;
+        let seconds = Offset::UTC.to_timestamp(civil).ok()?.as_second().checked_sub(offset(zone)?)?;
+        Timestamp::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(millis(fraction)?)
+    }
+
+    /// Three numbers of exactly so many digits.
+    pub fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i16; 3]> {
+        let mut parts = text.split(separator);
+        let mut next = |digits| {
+            let part = parts.next()?;
+            let is_number = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
+            if is_number { part.parse().ok() } else { None }
+        };
+        let [first, second, third] = digits;
+        let numbers = [next(first)?, next(second)?, next(third)?];
+        parts.next().is_none().then_some(numbers)
+    }
+
+    /// `.5` is 500; digits beyond the third are dropped.
+    fn millis(fraction: &str) -> Option<u64> {
+        let Some(digits) = fraction.strip_prefix('.') else { return fraction.is_empty().then_some(0) };
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        digits.bytes().chain(*b"00").take(3).try_fold(0, |sum, digit| Some(sum * 10 + u64::from(digit - b'0')))
+    }
+
+    /// Seconds east of UTC.
+    fn offset(zone: &str) -> Option<i64> {
+        if zone.eq_ignore_ascii_case("z") {
+            return Some(0);
+        }
+        let (sign, zone) = zone.split_at_checked(1)?;
+        let (hours, minutes) = zone.split_once(':')?;
+        let two = |text: &str| (text.len() == 2).then(|| text.parse::<u8>().ok()).flatten().map(i64::from);
+        let (hours, minutes) = (two(hours)?, two(minutes)?);
+        let seconds = hours * 3600 + minutes * 60;
+        (hours < 24 && minutes < 60).then_some(if sign == "-" { -seconds } else { seconds })
     }
 }
 

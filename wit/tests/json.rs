@@ -82,7 +82,40 @@ fn an_answer_is_the_value_itself_or_a_failure() {
     assert_eq!(serde_json::from_value::<Review>(written).unwrap(), review);
 }
 
+#[test]
+fn times_are_rfc_3339_with_any_offset_and_fraction() {
+    use itsm_contract::json::time::parse;
+    let noon = Some(1_795_521_600_000);
+    assert_eq!(parse("2026-11-24T12:00:00Z"), noon);
+    assert_eq!(parse("2026-11-24T14:00:00+02:00"), noon);
+    assert_eq!(parse("2026-11-24t06:30:00-05:30"), noon);
+    assert_eq!(parse("2026-11-24T12:00:00.25Z"), noon.map(|noon| noon + 250));
+    assert_eq!(parse("2026-11-24T12:00:00.1239999Z"), noon.map(|noon| noon + 123));
+    for wrong in [
+        "",
+        "2026-11-24",
+        "2026-11-24T12:00:00",
+        "2026-13-24T12:00:00Z",
+        "2026-11-24T12:00:00.Z",
+        "1969-12-31T00:00:00Z",
+    ] {
+        assert_eq!(parse(wrong), None, "{wrong}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_time_reads_back_as_it_was_written(time in 0u64..253_402_300_800_000) {
+        let written = itsm_contract::json::time::text(time).unwrap();
+        prop_assert_eq!(itsm_contract::json::time::parse(&written), Some(time));
+        prop_assert_eq!(written.parse::<jiff::Timestamp>().unwrap().as_millisecond(), time as i64);
+    }
+
+    #[test]
+    fn no_time_panics(text in ".{0,40}") {
+        let _ = itsm_contract::json::time::parse(&text);
+    }
+
     #[test]
     fn attributes_keep_every_value(pairs in proptest::collection::vec(("[a-c]", ".{0,8}"), 0..8)) {
         let mut request: BuildRequest = serde_json::from_value(request()).unwrap();

@@ -58,7 +58,7 @@ fn facts(text: &mut String, event: &FailureEvent) {
     line("Systems", systems(&event.systems).as_deref());
     line("Change request", event.change.as_ref().map(|change| change.number.as_str()));
     line("Tests", event.tests.as_ref().map(tests).as_deref());
-    for check in event.tests.iter().flat_map(|tests| worth_naming(tests)) {
+    for check in event.tests.iter().flat_map(worth_naming) {
         line("  Check", Some(&check_line(check)));
     }
     line("Test report", event.tests.as_ref().and_then(|tests| tests.report_url.as_deref()));

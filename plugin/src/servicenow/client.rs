@@ -171,6 +171,20 @@ impl<'a> Client<'a> {
         result(&self.send(&request, label)?, label)
     }
 
+    /// Deletes what `target` names. What is gone already counts as deleted.
+    ///
+    /// # Errors
+    /// Where the reply is no success, or a page.
+    pub fn delete(&self, target: String, label: &str) -> Result<(), Error> {
+        let request = Request { method: Method::Delete, target, content_type: None, body: Vec::new() };
+        match self.send(&request, label) {
+            Ok(reply) if reply.body.is_empty() || is_json(&reply) => Ok(()),
+            Ok(_) => Err(Error::new(Kind::NotJson, label)),
+            Err(Error { kind: Kind::NotFound, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Attaches a file to a record: raw, so that the limit for JSON does not apply. Returns the attachment's record.
     ///
     /// # Errors
@@ -231,8 +245,7 @@ fn result(reply: &Response, label: &str) -> Result<Value, Error> {
     if reply.status == 204 {
         return Ok(Value::Null);
     }
-    let is_json = reply.header("content-type").is_some_and(|kind| kind.trim_start().starts_with("application/json"));
-    if !is_json {
+    if !is_json(reply) {
         return Err(Error::new(Kind::NotJson, label));
     }
     let body: Value = serde_json::from_slice(&reply.body)
@@ -242,6 +255,10 @@ fn result(reply: &Response, label: &str) -> Result<Value, Error> {
         _ => None,
     }
     .ok_or_else(|| Error::new(Kind::ReplyUnexpected, label).with_detail("there is no `result` in it"))
+}
+
+fn is_json(reply: &Response) -> bool {
+    reply.header("content-type").is_some_and(|kind| kind.trim_start().starts_with("application/json"))
 }
 
 fn one(result: Value, label: &str) -> Result<Record, Error> {

@@ -1,20 +1,24 @@
 //! ServiceNow's date-times: `YYYY-MM-DD HH:MM:SS`, in UTC, with whole seconds. The same in fields and in queries.
 
+use itsm_contract::json::time::{self, numbers};
 use itsm_contract::types::Timestamp;
 use jiff::{civil::DateTime, tz::Offset};
 
-const FORMAT: &str = "%Y-%m-%d %H:%M:%S";
-
 /// As ServiceNow writes it; none beyond the year 9999. Fractions of a second are dropped.
 pub fn text(time: Timestamp) -> Option<String> {
-    let time = jiff::Timestamp::from_millisecond(i64::try_from(time).ok()?).ok()?;
-    Some(Offset::UTC.to_datetime(time).strftime(FORMAT).to_string())
+    let rfc3339 = time::text(time / 1000 * 1000)?;
+    Some(rfc3339.trim_end_matches('Z').replace('T', " "))
 }
 
 /// Milliseconds since the epoch; none where it is empty or no such date-time.
 pub fn parse(text: &str) -> Option<Timestamp> {
-    let time = DateTime::strptime(FORMAT, text).ok()?;
-    Timestamp::try_from(Offset::UTC.to_timestamp(time).ok()?.as_millisecond()).ok()
+    let (date, clock) = text.split_once(' ')?;
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
+    let small = |number: i16| i8::try_from(number).ok();
+    let civil =
+        DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0).ok()?;
+    Timestamp::try_from(Offset::UTC.to_timestamp(civil).ok()?.as_millisecond()).ok()
 }
 
 #[cfg(test)]

@@ -8,5 +8,5 @@ mod record;
 
 pub use client::{Client, Inserted};
 pub use error::{Error, Kind};
-pub use query::Query;
+pub use query::{Query, percent_encode};
 pub use record::Record;

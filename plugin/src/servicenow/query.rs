@@ -65,7 +65,7 @@ impl Query {
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
-pub(super) fn percent_encode(text: &str) -> String {
+pub fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -18,22 +18,33 @@ impl SettingsError {
     /// hand is dropped.
     pub(super) fn new(path: &str, words: &str) -> Self {
         let words = words.rsplit_once(" at line ").map_or(words, |(words, _)| words);
-        let message = match words.strip_prefix("unknown field ") {
-            Some(rest) => unknown(rest),
-            None => words.to_owned(),
+        // From `` `timeot`, expected one of `timeout`, `interval` ``.
+        let mut names = words.split('`').skip(1).step_by(2);
+        if words.starts_with("unknown field ") {
+            return Self::unknown(path, names.next().unwrap_or_default(), names);
+        }
+        let message = if words.starts_with("unknown variant ") {
+            let value = names.next().unwrap_or_default();
+            format!("unknown value `{value}`: it is one of {}", names.collect::<Vec<_>>().join(", "))
+        } else {
+            words.to_owned()
         };
         Self { path: path.into(), message }
     }
-}
 
-/// From `` `timeot`, expected one of `timeout`, `interval` ``.
-fn unknown(rest: &str) -> String {
-    let mut names = rest.split('`').skip(1).step_by(2);
-    let key = names.next().unwrap_or_default();
-    let known: Vec<&str> = names.collect();
-    let nearest = known.iter().map(|name| (strsim::levenshtein(key, name), *name)).min();
-    match nearest {
-        Some((distance, name)) if distance <= SLIP => format!("unknown key `{key}`: did you mean `{name}`?"),
-        _ => format!("unknown key `{key}`: known here are {}", known.join(", ")),
+    /// A key that is not among those known at this path.
+    pub(super) fn unknown<'k>(path: &str, key: &str, known: impl Iterator<Item = &'k str>) -> Self {
+        let known: Vec<&str> = known.collect();
+        let nearest = known.iter().map(|name| (strsim::levenshtein(key, name), *name)).min();
+        let message = match nearest {
+            Some((distance, name)) if distance <= SLIP => format!("unknown key `{key}`: did you mean `{name}`?"),
+            _ => format!("unknown key `{key}`: known here are {}", known.join(", ")),
+        };
+        let path = match path {
+            "" => key.to_owned(),
+            path if path.ends_with(&format!(".{key}")) => path.to_owned(),
+            path => format!("{path}.{key}"),
+        };
+        Self { path, message }
     }
 }

@@ -19,33 +19,27 @@ pub use origin::Origin;
 pub use records::{Cmdb, Evidence, MappingRules, OnError, Placement};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 /// The whole document.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The instance, and whose records these are.
     pub instance: Instance,
     /// What is done at all.
-    #[serde(default)]
     pub workflows: Workflows,
     /// Change requests.
-    #[serde(default)]
     pub change: Change,
     /// Approval gates.
-    #[serde(default)]
     pub approval: Approval,
     /// Incidents.
-    #[serde(default)]
     pub incident: Incident,
     /// Configuration items and relations.
-    #[serde(default)]
     pub cmdb: Cmdb,
     /// What is kept for audit.
-    #[serde(default)]
     pub evidence: Evidence,
     /// The customer's own rules for what records say.
-    #[serde(default)]
     pub mapping: MappingRules,
 }
 
@@ -55,9 +49,47 @@ impl Settings {
     /// # Errors
     /// Names the key, and for an unknown one the nearest known one.
     pub fn parse(json: &str) -> Result<Self, SettingsError> {
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| SettingsError::new(&error.path().to_string(), &error.inner().to_string()))
+        let whole = |error: serde_json::Error| SettingsError::new("", &error.to_string());
+        let mut document: Map<String, Value> = serde_json::from_str(json).map_err(whole)?;
+        let settings = Self {
+            instance: section(&mut document, "instance")?
+                .ok_or_else(|| SettingsError::new("instance", "missing: it holds `url` and `credential`"))?,
+            workflows: section(&mut document, "workflows")?.unwrap_or_default(),
+            change: section(&mut document, "change")?.unwrap_or_default(),
+            approval: section(&mut document, "approval")?.unwrap_or_default(),
+            incident: section(&mut document, "incident")?.unwrap_or_default(),
+            cmdb: section(&mut document, "cmdb")?.unwrap_or_default(),
+            evidence: section(&mut document, "evidence")?.unwrap_or_default(),
+            mapping: section(&mut document, "mapping")?.unwrap_or_default(),
+        };
+        match document.keys().next() {
+            Some(key) => Err(SettingsError::unknown("", key, SECTIONS.iter().copied())),
+            None => Ok(settings),
+        }
+    }
+}
+
+/// What may stand at the top of the document.
+const SECTIONS: &[&str] = &["instance", "workflows", "change", "approval", "incident", "cmdb", "evidence", "mapping"];
+
+/// Takes one section out of the document. One at a time, so that an error knows where it is: a deserializer that keeps
+/// its path would make the component an eighth larger.
+fn section<T: DeserializeOwned>(document: &mut Map<String, Value>, name: &str) -> Result<Option<T>, SettingsError> {
+    let Some(value) = document.remove(name) else { return Ok(None) };
+    match serde_json::from_value(value.clone()) {
+        Ok(section) => Ok(Some(section)),
+        Err(error) => {
+            let words = error.to_string();
+            // Read alone, only a key that is wrong by itself says the same again.
+            let is_wrong = |key: &str, value: &Value| {
+                let alone = Map::from_iter([(key.to_owned(), value.clone())]);
+                serde_json::from_value::<T>(alone.into()).is_err_and(|error| error.to_string() == words)
+            };
+            let keys = value.as_object().into_iter().flatten();
+            let key = keys.filter(|_| !words.starts_with("missing field")).find(|(key, value)| is_wrong(key, value));
+            let path = key.map_or_else(|| name.to_owned(), |(key, _)| format!("{name}.{key}"));
+            Err(SettingsError::new(&path, &words))
+        }
     }
 }
 
@@ -129,6 +161,32 @@ mod tests {
     fn a_missing_key_is_named_where_it_belongs() {
         let error = Settings::parse(r#"{"instance":{"url":"https://x.service-now.com"}}"#).unwrap_err();
         assert_eq!((error.path.as_str(), error.message.as_str()), ("instance", "missing field `credential`"));
+        let error = Settings::parse("{}").unwrap_err();
+        assert_eq!(error.to_string(), "instance: missing: it holds `url` and `credential`");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_by_its_key() {
+        let settings = |more: &str| {
+            let text = format!(r#"{{"instance":{{"url":"https://x","credential":"sn"}},{more}}}"#);
+            Settings::parse(&text).unwrap_err().to_string()
+        };
+        assert_eq!(
+            settings(r#""approval":{"interval":"60s","timeout":"soon"}"#),
+            "approval.timeout: `soon` is no length of time: write a whole number and ms, s, m, h or d, such as 90s"
+        );
+        assert_eq!(
+            settings(r#""change":{"type":"normal","close":"later"}"#),
+            "change.close: unknown value `later`: it is one of after-build, after-deployment, never"
+        );
+        assert_eq!(
+            settings(r#""change":{"controlled":{"teirs":[]}}"#),
+            "change.controlled.teirs: unknown key `teirs`: did you mean `tiers`?"
+        );
+        assert_eq!(
+            settings(r#""workflows":{"cmdb":1}"#),
+            "workflows.cmdb: invalid type: integer `1`, expected a boolean"
+        );
     }
 
     proptest! {
