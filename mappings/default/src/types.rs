@@ -9,6 +9,15 @@ pub enum Value {
     Named(String),
 }
 
+impl Value {
+    /// The text or the name.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Named(text) => text,
+        }
+    }
+}
+
 /// A field of a record, by ServiceNow's own name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
