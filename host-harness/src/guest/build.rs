@@ -12,6 +12,9 @@ use std::sync::OnceLock;
 /// What guests are compiled for: a target without a system, so that nothing is imported but what a guest is granted.
 const TARGET: &str = "wasm32-unknown-unknown";
 
+/// Our own guests, always built together: their common dependencies are then compiled once, with one set of features.
+const OURS: [&str; 2] = ["servicenow-plugin", "default-mapping"];
+
 /// The mapping to plug in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mapping {
@@ -58,6 +61,28 @@ pub fn stock_component() -> Result<&'static Path, &'static Error> {
     BUILT.get_or_init(|| build(&Mapping::Stock, &|_| ())).as_ref().map(|built| built.path.as_path())
 }
 
+/// The stock mapping alone, as a component.
+///
+/// # Errors
+/// As [`build`].
+pub fn stock_mapping() -> Result<Vec<u8>, Error> {
+    part("default-mapping")
+}
+
+/// The plugin alone, with its place for a mapping empty.
+///
+/// # Errors
+/// As [`build`].
+pub fn bare_plugin() -> Result<Vec<u8>, Error> {
+    part("servicenow-plugin")
+}
+
+fn part(package: &str) -> Result<Vec<u8>, Error> {
+    let workspace = Workspace::find()?;
+    let _lock = workspace.lock()?;
+    component(package, &compile(&workspace, &OURS, &|_| ())?)
+}
+
 /// Builds the plugin and a mapping, plugs one into the other, and keeps the result in the workspace's `target/guest`.
 ///
 /// Cargo finds out what has changed; a result that is the same is left alone. `listener` hears what takes time.
@@ -68,11 +93,7 @@ pub fn build(mapping: &Mapping, listener: &(dyn Fn(Progress) + Sync)) -> Result<
     let workspace = Workspace::find()?;
     let _lock = workspace.lock()?;
     let target = workspace.target();
-    let mut packages = vec!["servicenow-plugin"];
-    if *mapping == Mapping::Stock {
-        packages.push("default-mapping");
-    }
-    let cores = compile(&workspace, &packages, listener)?;
+    let cores = compile(&workspace, &OURS, listener)?;
     let plugin = component("servicenow-plugin", &cores)?;
     let (what, mapping, name) = match mapping {
         Mapping::Stock => {

@@ -15,7 +15,7 @@ mod interface;
 mod plug;
 mod workspace;
 
-pub use build::{Built, Mapping, build, stock_component};
+pub use build::{Built, Mapping, bare_plugin, build, stock_component, stock_mapping};
 pub use cargo::Progress;
 pub use encode::{encode, slim};
 pub use error::Error;
