@@ -1,0 +1,123 @@
+//! The commands. Each file is one; this one says what they have in common: options, exit codes and errors.
+
+mod audit;
+mod build;
+mod call;
+mod check;
+mod connect;
+mod demo;
+mod progress;
+mod session;
+mod sim;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Builds OpenFactory's ITSM plugin, runs it, and plays ServiceNow for it.
+#[derive(Parser)]
+#[command(name = "itsm-harness", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or proceed
+  1  the answer is no
+  2  used wrongly
+  3  could not
+  4  wait";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play the main job: one image from request to machines, a rejection, a failed verification
+    Demo(demo::Demo),
+    /// Build the plugin, plug a mapping in, and write the component
+    Build(build::Build),
+    /// Call one hook with an event
+    Call(call::Call),
+    /// Show what a component imports and exports; refuse what a host would refuse
+    #[command(alias = "inspect")]
+    Check(check::Check),
+    /// Test the connection: a finding and a remedy for each step
+    Connect(connect::Connect),
+    /// Run the simulated ServiceNow alone
+    Sim(sim::Sim),
+    /// Prove that an audit log was not altered, or tell a change's story from it
+    #[command(subcommand)]
+    Audit(audit::Audit),
+}
+
+/// How a command ended, as its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or proceed.
+    Done = 0,
+    /// The answer is no.
+    No = 1,
+    /// It could not be done.
+    CouldNot = 3,
+    /// Wait.
+    Wait = 4,
+}
+
+/// An error of whoever called the command, not of what it did.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misuse(pub String);
+
+/// Exit code for a [`Misuse`]; clap uses the same for options that it does not know.
+const USED_WRONGLY: u8 = 2;
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            eprintln!("error: {}", printable(&format!("{error:#}")));
+            ExitCode::from(if is_misuse(&error) { USED_WRONGLY } else { Exit::CouldNot as u8 })
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Demo(demo) => demo.run().await,
+            Command::Build(build) => build.run(),
+            Command::Call(call) => call.run().await,
+            Command::Check(check) => check.run(),
+            Command::Connect(connect) => connect.run().await,
+            Command::Sim(sim) => sim.run().await,
+            Command::Audit(audit) => audit.run(),
+        }
+    })
+}
+
+fn is_misuse(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<Misuse>() || cause.is::<host_harness::settings::SettingsError>())
+}
+
+/// Words that came from a guest, a file or ServiceNow must not steer a terminal: control characters become `�`.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_options_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_words_steer_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\n"), "a\u{fffd}[2Jb\n");
+    }
+}
