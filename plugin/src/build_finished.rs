@@ -1,13 +1,57 @@
-//! A build ended.
+//! A build ended: its evidence is kept with its change request, its change is told, and what it puts right is resolved.
+
 use crate::plugin::Plugin;
-use itsm_contract::types::Failure;
-use itsm_contract::{answers::Receipt, events::BuildResult};
-/// Attaches evidence.
-pub fn on_build_finished(_: &Plugin, _: &BuildResult) -> Result<Receipt, Failure> {
-    Err(Failure::InvalidEvent(itsm_contract::types::Problem {
-        code: "x".into(),
-        summary: "not built yet".into(),
-        remedy: String::new(),
-        detail: None,
-    }))
+use crate::servicenow::Error;
+use crate::{event, evidence, incident};
+use itsm_contract::answers::Receipt;
+use itsm_contract::events::{BuildOutcome, BuildResult, FailedStep};
+use itsm_contract::types::{Approval, Failure, Ticket};
+
+/// Attaches what is known of a build to its change request, and resolves the incidents that its success puts right.
+///
+/// # Errors
+/// `InvalidEvent` where the event makes no sense, `Retry` where its evidence cannot be kept for the moment.
+pub fn on_build_finished(plugin: &Plugin, result: &BuildResult) -> Result<Receipt, Failure> {
+    event::check(&result.delivery, &result.build)?;
+    let recorded = evidence::record(plugin, result, approvers)?;
+    let mut receipt = Receipt {
+        digest: recorded.digest,
+        attached: recorded.attached,
+        resolved: Vec::new(),
+        unfinished: recorded.unfinished,
+    };
+    receipt.unfinished.extend(after_build(plugin, result));
+    for resolved in recovered(plugin, result) {
+        match resolved {
+            Ok(tickets) => receipt.resolved.extend(tickets),
+            Err(failure) => receipt.unfinished.push(failure),
+        }
+    }
+    Ok(receipt)
+}
+
+/// What this success puts right: the thing that the event names, else that the build failed, or its verification.
+fn recovered(plugin: &Plugin, result: &BuildResult) -> Vec<Result<Vec<Ticket>, Failure>> {
+    let mut resolved = Vec::new();
+    if result.outcome == BuildOutcome::Passed {
+        let steps = [FailedStep::Build, FailedStep::Verification];
+        let thing = |step| incident::thing(result.thing.as_deref(), &result.build, step, result.environment.as_ref());
+        let mut things: Vec<String> = steps.iter().map(thing).collect();
+        things.dedup();
+        let change = result.gate.as_ref().and_then(|gate| gate.change.as_ref());
+        let what = format!("Build {}", result.build.id);
+        for thing in things {
+            resolved.push(incident::resolve_thing(plugin, &thing, &result.delivery, &what, change));
+        }
+    }
+    resolved.push(incident::delivered(plugin, &result.delivery));
+    resolved
+}
+
+fn after_build(_: &Plugin, _: &BuildResult) -> Vec<Failure> {
+    Vec::new()
+}
+
+fn approvers(_: &Plugin, _: &str) -> Result<Vec<Approval>, Error> {
+    Ok(Vec::new())
 }

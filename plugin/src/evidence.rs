@@ -1,1 +1,169 @@
-//! evidence
+//! What is kept with a change request for audit: a statement about the build, and the files that it lists.
+
+mod attach;
+mod canonical;
+mod link;
+mod statement;
+
+#[cfg(test)]
+mod tests;
+
+pub use statement::Statement;
+
+use crate::event::invalid;
+use crate::identity::digest;
+use crate::plugin::{Plugin, is_sys_id};
+use crate::servicenow::{Error, Kind};
+use crate::settings::Placement;
+use attach::Attachments;
+use itsm_contract::events::{BuildResult, Content, EvidenceFile};
+use itsm_contract::types::{Approval, Failure, Ticket};
+use statement::{Context, File, Kept};
+
+/// What became of a build's evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// `sha256:…` of the statement.
+    pub digest: String,
+    /// The change request that carries it.
+    pub attached: Vec<Ticket>,
+    /// What is not done.
+    pub unfinished: Vec<Failure>,
+}
+
+/// Keeps a build's evidence with its change request, once however often it is delivered. `approvers` reads every
+/// approver's answer.
+///
+/// # Errors
+/// `InvalidEvent` where a file or a digest makes no sense, `Retry` where ServiceNow cannot be asked for the moment.
+pub fn record(
+    plugin: &Plugin,
+    event: &BuildResult,
+    approvers: impl FnOnce(&Plugin, &str) -> Result<Vec<Approval>, Error>,
+) -> Result<Recorded, Failure> {
+    for (index, file) in event.files.iter().enumerate() {
+        check(index, file)?;
+    }
+    let change = event.gate.as_ref().and_then(|gate| gate.change.as_ref());
+    if change.is_some_and(|change| !is_sys_id(&change.id)) {
+        return Err(invalid("gate.change.id", "is no sys_id: hand the gate back unchanged"));
+    }
+    let mut recorded = Recorded { digest: String::new(), attached: Vec::new(), unfinished: Vec::new() };
+    let change_to_use = change.filter(|_| plugin.settings().workflows.evidence);
+    let approvals = match change_to_use {
+        Some(change) => read_approvals(plugin, change, approvers, &mut recorded)?,
+        None if change.is_some() => Err("the settings switch evidence off".into()),
+        None => Err("there is no change request to read them from".into()),
+    };
+    let mut context = Context { change, approvals, files: Vec::new() };
+    let statement = match change_to_use {
+        Some(change) => keep(plugin, event, change, &mut context, &mut recorded)?,
+        None => {
+            context.files = event.files.iter().map(|file| listed(file, false)).collect();
+            Statement::of_build(event, &context)?
+        }
+    };
+    let name = Statement::file_name(&event.build);
+    let mut details = vec![("digest", statement.digest.as_str()), ("build", &event.build.id), ("name", &name)];
+    if recorded.attached.is_empty() || plugin.settings().evidence.placement == Placement::Link {
+        details.push(("statement", &statement.content)); // It is nowhere else.
+    }
+    plugin.audit("evidence.recorded", &event.delivery.key, change, &details);
+    recorded.digest = statement.digest;
+    Ok(recorded)
+}
+
+fn read_approvals(
+    plugin: &Plugin,
+    change: &Ticket,
+    approvers: impl FnOnce(&Plugin, &str) -> Result<Vec<Approval>, Error>,
+    recorded: &mut Recorded,
+) -> Result<Result<Vec<Approval>, String>, Failure> {
+    match approvers(plugin, &change.id) {
+        Ok(approvals) => Ok(Ok(approvals)),
+        Err(error) if error.kind.is_passing() => Err(error.into()),
+        Err(error) => {
+            let why = error.to_string();
+            recorded.unfinished.push(error.into());
+            Ok(Err(why))
+        }
+    }
+}
+
+/// Keeps the files, then the statement that lists what became of them.
+fn keep(
+    plugin: &Plugin,
+    event: &BuildResult,
+    change: &Ticket,
+    context: &mut Context,
+    recorded: &mut Recorded,
+) -> Result<Statement, Failure> {
+    let placement = plugin.settings().evidence.placement;
+    let is_attached = placement != Placement::Link;
+    context.files = event.files.iter().map(|file| listed(file, is_attached)).collect();
+    let mut attachments = if is_attached { Some(Attachments::read(plugin, change)?) } else { None };
+    if let Some(attachments) = &mut attachments {
+        for (file, listed) in event.files.iter().zip(&mut context.files) {
+            let (Content::Bytes(content), Kept::Attached) = (&file.content, &listed.kept) else { continue };
+            match attachments.add(&file.name, &file.media_type, content) {
+                Ok(()) => {}
+                Err(error) if is_about_the_file(&error) => {
+                    let words = error.detail.clone().unwrap_or_else(|| error.to_string());
+                    listed.kept = Kept::LeftOut(format!("ServiceNow refused it: {words}"));
+                    recorded.unfinished.push(error.into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    let statement = Statement::of_build(event, context)?;
+    if let Some(mut attachments) = attachments {
+        let name = Statement::file_name(&event.build);
+        attachments.add(&name, statement::MEDIA_TYPE, statement.content.as_bytes())?;
+        attachments.settle()?;
+    }
+    if placement != Placement::Attach {
+        link::note(plugin, change, event, &statement, &context.files)?;
+    }
+    recorded.attached.push(change.clone());
+    Ok(statement)
+}
+
+/// Whether another file may be taken all the same: its size, its kind.
+fn is_about_the_file(error: &Error) -> bool {
+    matches!(error.kind, Kind::BadRequest | Kind::BodyTooLarge | Kind::BusinessRule | Kind::DataPolicy)
+}
+
+/// A file as it will be listed, before anything is refused.
+fn listed(file: &EvidenceFile, is_attached: bool) -> File {
+    let (size, kept) = match &file.content {
+        Content::Bytes(content) if content.is_empty() => (Some(0), Kept::LeftOut("it is empty".into())),
+        Content::Bytes(content) if is_attached => (Some(content.len()), Kept::Attached),
+        Content::Bytes(content) => (Some(content.len()), Kept::LeftOut("nothing is attached: see the settings".into())),
+        Content::Link(url) => (None, Kept::Linked(url.clone())),
+        Content::LeftOut(why) => (None, Kept::LeftOut(why.clone())),
+    };
+    let own = match &file.content {
+        Content::Bytes(content) => Some(digest(content)),
+        _ => file.digest.clone(),
+    };
+    File { name: file.name.clone(), media_type: file.media_type.clone(), digest: own, size, kept }
+}
+
+fn check(index: usize, file: &EvidenceFile) -> Result<(), Failure> {
+    let field = |name: &str| format!("files[{index}].{name}");
+    if file.name.trim().is_empty() || file.name.contains(['/', '\\']) || file.name.chars().any(char::is_control) {
+        return Err(invalid(&field("name"), "is no file name: give it without a path"));
+    }
+    let is_type =
+        |kind: &str| kind.contains('/') && kind.bytes().all(|byte| (0x21..0x7f).contains(&byte) || byte == b' ');
+    if !is_type(&file.media_type) {
+        return Err(invalid(&field("media-type"), "is no media type, such as text/plain"));
+    }
+    match (&file.content, &file.digest) {
+        (Content::Bytes(content), Some(given)) if digest(content) != given.to_lowercase() => {
+            Err(invalid(&field("digest"), "is not the digest of its content"))
+        }
+        _ => Ok(()),
+    }
+}

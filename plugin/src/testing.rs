@@ -38,6 +38,12 @@ impl Script {
         self.with(method, words, Ok(Response { status, headers, body: body.to_string().into_bytes() }))
     }
 
+    /// As [`on`](Self::on), with bytes that are no JSON.
+    pub fn raw(self, method: Method, words: &str, body: &[u8]) -> Self {
+        let headers = vec![("content-type".to_owned(), "application/octet-stream".to_owned())];
+        self.with(method, words, Ok(Response { status: 200, headers, body: body.to_vec() }))
+    }
+
     /// As [`on`](Self::on), and there is no whole reply.
     #[allow(dead_code)]
     pub fn lost(self, method: Method, words: &str) -> Self {
@@ -63,7 +69,6 @@ impl Script {
         serde_json::from_slice(&self.sent.borrow()[index].body).expect("JSON")
     }
 
-    #[allow(dead_code)]
     /// The nth request.
     pub fn request(&self, index: usize) -> Request {
         self.sent.borrow()[index].clone()
@@ -74,7 +79,6 @@ impl Script {
         self.entries.borrow().iter().map(|entry| entry.action).collect()
     }
 
-    #[allow(dead_code)]
     /// A detail of the first entry with this action.
     pub fn detail(&self, action: &str, name: &str) -> Option<String> {
         let entries = self.entries.borrow();

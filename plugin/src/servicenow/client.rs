@@ -212,6 +212,16 @@ impl<'a> Client<'a> {
         one(result(&self.send(&request, label)?, label)?, label)
     }
 
+    /// The bytes of an attachment.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such attachment, or it may not be read.
+    pub fn download(&self, sys_id: &str) -> Result<Vec<u8>, Error> {
+        let target = format!("/api/now/attachment/{}/file", segment(sys_id));
+        let request = Request { method: Method::Get, target, content_type: None, body: Vec::new() };
+        Ok(self.send(&request, "GET attachment file")?.body)
+    }
+
     /// The attachments of a record, newest first, at most `limit`.
     ///
     /// # Errors

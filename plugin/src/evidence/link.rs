@@ -1,0 +1,51 @@
+//! Evidence that is linked from the change request: one work note that names every digest.
+
+use super::statement::{File, Kept, Statement};
+use crate::plugin::Plugin;
+use crate::servicenow::{Error, Query};
+use itsm_contract::events::BuildResult;
+use itsm_contract::types::Ticket;
+use serde_json::Map;
+use std::fmt::Write;
+
+/// Adds the note, unless one that names the statement's digest is there.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked, or refuses.
+pub fn note(
+    plugin: &Plugin,
+    change: &Ticket,
+    event: &BuildResult,
+    statement: &Statement,
+    files: &[File],
+) -> Result<(), Error> {
+    let query = Query::new().equals("sys_id", &change.id);
+    let found = plugin.client().list_displayed(&change.kind, &query, "sys_id,work_notes", 2)?;
+    let record = found.iter().find(|record| record.text("sys_id") == change.id.as_str());
+    if record.is_some_and(|record| record.display("work_notes").contains(&statement.digest)) {
+        return Ok(());
+    }
+    let mut values = Map::new();
+    values.insert("work_notes".into(), text(event, statement, files).into());
+    plugin.client().update(&change.kind, &change.id, values, "number")?;
+    Ok(())
+}
+
+fn text(event: &BuildResult, statement: &Statement, files: &[File]) -> String {
+    let mut text = format!("Evidence of {}: {}\n", event.build.id, statement.digest);
+    if let Some(url) = &event.build.url {
+        let _ = writeln!(text, "Build: {url}");
+    }
+    if let Some(url) = event.tests.as_ref().and_then(|tests| tests.report_url.as_ref()) {
+        let _ = writeln!(text, "Test report: {url}");
+    }
+    for file in files {
+        let place = match &file.kept {
+            Kept::Attached => "attached",
+            Kept::Linked(url) => url,
+            Kept::LeftOut(why) => why,
+        };
+        let _ = writeln!(text, "File {}: {place} {}", file.name, file.digest.as_deref().unwrap_or_default());
+    }
+    text.trim_end().to_owned()
+}

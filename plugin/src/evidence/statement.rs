@@ -1,0 +1,167 @@
+//! What is stated about a build: an in-toto Statement (v1) over the artifact's digest.
+
+use super::canonical;
+use crate::event::invalid;
+use crate::identity::{digest, hex};
+use crate::incident::image_name;
+use itsm_contract::events::BuildResult;
+use itsm_contract::json::time;
+use itsm_contract::types::{Approval, Build, Failure, Ticket};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// The type of the statement.
+const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+
+/// What a build's predicate is called: the contract's interface that the facts came by.
+const BUILD: &str = "openfactory:itsm/evidence@0.1.0";
+
+/// Media type of a statement.
+pub const MEDIA_TYPE: &str = "application/vnd.in-toto+json";
+
+/// A file as the statement lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    /// Its name.
+    pub name: String,
+    /// Such as `application/json`.
+    pub media_type: String,
+    /// `sha256:…`; none where nobody knows.
+    pub digest: Option<String>,
+    /// Bytes, where the content was here.
+    pub size: Option<usize>,
+    /// Where it is.
+    pub kept: Kept,
+}
+
+/// Where a file is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kept {
+    /// Attached to the change request.
+    Attached,
+    /// At this URL.
+    Linked(String),
+    /// Nowhere; why.
+    LeftOut(String),
+}
+
+/// What is known of a build besides its event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Context<'a> {
+    /// The change request that it ran under.
+    pub change: Option<&'a Ticket>,
+    /// Every approver's answer; or why they cannot be told.
+    pub approvals: Result<Vec<Approval>, String>,
+    /// The files.
+    pub files: Vec<File>,
+}
+
+/// A statement, and the digest by which it is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// Its bytes: canonical JSON.
+    pub content: String,
+    /// `sha256:…` of them.
+    pub digest: String,
+}
+
+impl Statement {
+    /// Whose file it is: safe in a URL and in every file system.
+    pub fn file_name(build: &Build) -> String {
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        let id: String = build.id.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
+        format!("evidence-{id}.json")
+    }
+
+    /// States what is known of a build.
+    ///
+    /// # Errors
+    /// `InvalidEvent` where the artifact's digest is none.
+    pub fn of_build(event: &BuildResult, context: &Context) -> Result<Self, Failure> {
+        let left_out: Vec<String> =
+            context.approvals.as_ref().err().map(|why| format!("approvals: {why}")).into_iter().collect();
+        let predicate = json!({
+            "build": event.build,
+            "environment": event.environment,
+            "outcome": event.outcome,
+            "finished-at": time::text(event.delivery.occurred_at),
+            "tests": event.tests,
+            "labels": labels(event),
+            "change": context.change.map(|change| json!({
+                "number": change.number, "id": change.id, "url": change.url,
+            })),
+            "approvals": context.approvals.as_ref().ok(),
+            "files": context.files.iter().map(file).collect::<Vec<_>>(),
+            "left-out": left_out,
+        });
+        Self::new(BUILD, &event.build, predicate)
+    }
+
+    /// States a predicate of a build's artifact.
+    pub(super) fn new(kind: &str, build: &Build, predicate: Value) -> Result<Self, Failure> {
+        let statement = json!({
+            "_type": STATEMENT,
+            "subject": [subject(build)?],
+            "predicateType": kind,
+            "predicate": predicate,
+        });
+        let content = canonical::write(&statement);
+        Ok(Self { digest: digest(content.as_bytes()), content })
+    }
+}
+
+/// The artifact; without one the source revision, else the build's id.
+fn subject(build: &Build) -> Result<Value, Failure> {
+    if let Some(digest) = &build.image.digest {
+        let parts = digest.split_once(':').filter(|(algorithm, value)| !algorithm.is_empty() && is_hex(value));
+        let Some((algorithm, value)) = parts else {
+            return Err(invalid(
+                "build.image.digest",
+                "is no digest: write its algorithm and hexadecimal digits, such as sha256:5891b5…",
+            ));
+        };
+        return Ok(json!({"name": image_name(build), "digest": {algorithm: value.to_lowercase()}}));
+    }
+    Ok(match build.source_revision.as_deref().filter(|revision| !revision.is_empty()) {
+        Some(revision) if is_hex(revision) => {
+            json!({"name": format!("source of {}", image_name(build)), "digest": {"gitCommit": revision.to_lowercase()}})
+        }
+        Some(revision) => {
+            json!({"name": format!("source revision {revision}"), "digest": {"sha256": sha256(revision)}})
+        }
+        None => json!({"name": format!("build {}", build.id), "digest": {"sha256": sha256(&build.id)}}),
+    })
+}
+
+fn is_hex(text: &str) -> bool {
+    text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn sha256(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+fn labels(event: &BuildResult) -> Value {
+    // As the event's JSON has them: an object, a repeated name with an array.
+    let event = serde_json::to_value(event).unwrap_or_default();
+    event.get("labels").cloned().unwrap_or_default()
+}
+
+fn file(file: &File) -> Value {
+    let (kept, place) = match &file.kept {
+        Kept::Attached => ("attached", None),
+        Kept::Linked(url) => ("linked", Some(url)),
+        Kept::LeftOut(why) => ("left-out", Some(why)),
+    };
+    let mut value = json!({
+        "name": file.name,
+        "media-type": file.media_type,
+        "digest": file.digest,
+        "size": file.size,
+        "kept": kept,
+    });
+    if let (Value::Object(members), Some(place)) = (&mut value, place) {
+        members.insert(if kept == "linked" { "link" } else { "why" }.into(), place.clone().into());
+    }
+    value
+}
