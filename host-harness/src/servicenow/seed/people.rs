@@ -72,10 +72,14 @@ pub const PLATFORM_IMAGES: &str = "Platform Images";
 /// The group that approves changes.
 pub const CAB: &str = "CAB Approval";
 
+/// The group that owns changes on a new instance, and the plugin's default.
+pub const CHANGE_MANAGEMENT: &str = "Change Management";
+
 /// The groups of a new instance.
 const GROUPS: &[(&str, &str)] = &[
     (PLATFORM_IMAGES, "287ebd7da9fe198100f92cc8d1d2154e"),
     (CAB, "b85d44954a3623120004689b2d5dd60a"),
+    (CHANGE_MANAGEMENT, "a715cd759f2002002920bde8132e7018"),
     ("Service Desk", "d625dccec0a8016700a222a0f7900d06"),
 ];
 
