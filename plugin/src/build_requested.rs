@@ -1,13 +1,15 @@
-//! A build is about to start.
+//! A controlled build is about to start: may it?
+
+use crate::change::Work;
+use crate::gate;
 use crate::plugin::Plugin;
-use itsm_contract::types::Failure;
-use itsm_contract::{events::BuildRequest, types::Gate};
-/// May it?
-pub fn on_build_requested(_: &Plugin, _: &BuildRequest) -> Result<Gate, Failure> {
-    Err(Failure::InvalidEvent(itsm_contract::types::Problem {
-        code: "x".into(),
-        summary: "not built yet".into(),
-        remedy: String::new(),
-        detail: None,
-    }))
+use itsm_contract::events::BuildRequest;
+use itsm_contract::types::{Failure, Gate};
+
+/// Makes or links the build's change request, asks for its approval, and answers its gate.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked, or refuses the change request.
+pub fn on_build_requested(plugin: &Plugin, request: &BuildRequest) -> Result<Gate, Failure> {
+    gate::open(plugin, Work::Build(request))
 }

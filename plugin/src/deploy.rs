@@ -1,13 +1,121 @@
-//! A deployment moved.
+//! A deployment moved: its gate before it starts, its change request and the CMDB afterwards.
+
+use crate::change::{self, Ending, Held, Work};
 use crate::plugin::Plugin;
-use itsm_contract::types::Failure;
-use itsm_contract::{answers::Deployment, events::DeployEvent};
-/// Gates and records it.
-pub fn on_deploy(_: &Plugin, _: &DeployEvent) -> Result<Deployment, Failure> {
-    Err(Failure::InvalidEvent(itsm_contract::types::Problem {
-        code: "x".into(),
-        summary: "not built yet".into(),
-        remedy: String::new(),
-        detail: None,
-    }))
+use crate::settings::Close;
+use crate::{cmdb, gate, incident};
+use itsm_contract::answers::Deployment;
+use itsm_contract::events::{DeployEvent, DeployPhase, FailedStep};
+use itsm_contract::types::{Failure, Verdict};
+
+/// Gates a deployment that is about to start, and records one that has moved. What could not be done is told, and a
+/// redelivery does only that.
+///
+/// # Errors
+/// For `requested`, as for a build; every other phase tells what is unfinished instead.
+pub fn on_deploy(plugin: &Plugin, event: &DeployEvent) -> Result<Deployment, Failure> {
+    let mut answer = Deployment { gate: None, items: Vec::new(), resolved: Vec::new(), unfinished: Vec::new() };
+    match &event.phase {
+        DeployPhase::Requested => {
+            answer.gate = Some(gate::open(plugin, Work::Deployment(event))?);
+            return Ok(answer);
+        }
+        DeployPhase::Started | DeployPhase::Cancelled(_) => {}
+        DeployPhase::Succeeded => {
+            record(plugin, event, &mut answer);
+            resolve(plugin, event, &mut answer);
+        }
+        DeployPhase::Failed(_) => record(plugin, event, &mut answer),
+    }
+    if let Err(failure) = follow(plugin, event) {
+        answer.unfinished.push(failure);
+    }
+    Ok(answer)
+}
+
+fn record(plugin: &Plugin, event: &DeployEvent, answer: &mut Deployment) {
+    if plugin.settings().workflows.cmdb {
+        let recorded = cmdb::record(plugin, event);
+        answer.items = recorded.items;
+        answer.unfinished.extend(recorded.unfinished);
+    }
+}
+
+/// A deployment that works ends the incident of one that did not.
+fn resolve(plugin: &Plugin, event: &DeployEvent, answer: &mut Deployment) {
+    if !plugin.settings().workflows.incidents || !plugin.settings().incident.resolve {
+        return;
+    }
+    let thing = incident::thing(None, &event.build, &FailedStep::Deployment, Some(&event.environment));
+    match incident::resolve(plugin, &thing, &event.delivery.key) {
+        Ok(resolved) => answer.resolved = resolved,
+        Err(failure) => answer.unfinished.push(failure),
+    }
+}
+
+/// Moves the change request as the deployment moved.
+fn follow(plugin: &Plugin, event: &DeployEvent) -> Result<(), Failure> {
+    let work = Work::Deployment(event);
+    if change::is_controlled(plugin.settings(), work).is_err() {
+        return Ok(());
+    }
+    let Some(held) = Held::locate(plugin, work)? else {
+        plugin.audit("change.missing", &event.delivery.key, None, &[("deployment", &event.deployment_id)]);
+        return Ok(());
+    };
+    let key = &event.delivery.key;
+    // Never: a change that several deployments share is a person's to close.
+    let is_closed_here = plugin.settings().change.close != Close::Never;
+    match &event.phase {
+        DeployPhase::Requested => {}
+        DeployPhase::Started => drop(start(plugin, event, held)?),
+        DeployPhase::Succeeded => end(plugin, held, &ending(event, true, None), is_closed_here, key)?,
+        DeployPhase::Failed(shortfall) => {
+            end(plugin, held, &ending(event, false, Some(&shortfall.why)), is_closed_here, key)?;
+        }
+        DeployPhase::Cancelled(why) => {
+            let why = format!("{} was cancelled: {why}", work.title());
+            change::give_up(plugin, held, &why, key)?;
+        }
+    }
+    Ok(())
+}
+
+fn start(plugin: &Plugin, event: &DeployEvent, held: Held) -> Result<Held, Failure> {
+    let verdict = event.gate.as_ref().map(|gate| &gate.verdict);
+    let is_by_policy = matches!(verdict, Some(Verdict::Proceed(clearance)) if clearance.by_policy);
+    if is_by_policy && !held.change.state.allows_work() && !held.change.state.is_over() {
+        let text = format!("{} started by policy: nobody had approved it.", Work::Deployment(event).title());
+        change::note(plugin, &held, &text, &event.delivery.key)?;
+        return Ok(held);
+    }
+    change::implement(plugin, held, &event.delivery.key)
+}
+
+fn end(plugin: &Plugin, held: Held, ending: &Ending, is_closed_here: bool, key: &str) -> Result<(), Failure> {
+    if is_closed_here {
+        change::finish(plugin, held, ending, key)?;
+    } else {
+        change::note(plugin, &held, &ending.notes, key)?;
+    }
+    Ok(())
+}
+
+/// What the change request says of the end.
+fn ending(event: &DeployEvent, is_success: bool, why: Option<&str>) -> Ending {
+    let received: Vec<&str> = match &event.phase {
+        DeployPhase::Failed(shortfall) => shortfall.received.iter().map(String::as_str).collect(),
+        _ => event.systems.iter().map(|system| system.name.as_str()).collect(),
+    };
+    let title = Work::Deployment(event).title();
+    let outcome = match why {
+        Some(why) => format!("{title} failed: {why}"),
+        None => format!("{title} succeeded."),
+    };
+    let systems = match received.is_empty() {
+        true => "No system has the image.".into(),
+        false => format!("Systems that have the image: {}.", received.join(", ")),
+    };
+    let digest = event.build.image.digest.as_deref().map(|digest| format!("\nArtifact: {digest}")).unwrap_or_default();
+    Ending { is_success, notes: format!("{outcome}\n{systems}{digest}") }
 }

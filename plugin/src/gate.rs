@@ -1,1 +1,9 @@
-//! gate
+//! Whether work may go on: what ServiceNow says, judged without any request, and told to the host.
+
+pub mod approvers;
+pub mod judge;
+mod open;
+pub mod policy;
+pub mod seal;
+
+pub use open::{Asked, decide, has_approvers, open, unreachable};

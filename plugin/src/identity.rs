@@ -61,6 +61,14 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Whether a `correlation_id` of ours was made together with this `sys_id`. Where it was not, the instance gave the
+    /// record a `sys_id` of its own.
+    pub fn names(correlation_id: &str, sys_id: &str) -> bool {
+        correlation_id.rsplit_once('/').is_some_and(|(_, derived)| derived == sys_id)
+    }
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes

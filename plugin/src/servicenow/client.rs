@@ -50,6 +50,18 @@ impl<'a> Client<'a> {
         identified(record, sys_id, &label)
     }
 
+    /// As [`get`](Self::get), with what people see beside the values: journal fields have nothing else.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_displayed(&self, table: &str, sys_id: &str, fields: &str) -> Result<Record, Error> {
+        let (table_name, id) = (segment(table), segment(sys_id));
+        let target = format!("/api/now/table/{table_name}/{id}?{PLAIN}&sysparm_display_value=all{}", only(fields));
+        let label = format!("GET {table}");
+        let record = one(self.call(Method::Get, target, None, &label)?, &label)?;
+        identified(record, sys_id, &label)
+    }
+
     /// Reads the records of a table that match, at most `limit`. Each must be checked by whoever asked: a term that the
     /// instance does not understand is dropped.
     ///

@@ -46,6 +46,12 @@ impl Query {
         self
     }
 
+    /// Whatever any of these finds: they are joined by `^NQ`, which separates whole queries.
+    pub fn any(queries: impl IntoIterator<Item = Self>) -> Self {
+        let queries: Vec<String> = queries.into_iter().map(|query| query.0).collect();
+        Self(queries.join("^NQ"))
+    }
+
     /// Sorts, ascending; repeated, the first counts most.
     pub fn ordered_by(mut self, field: &str) -> Self {
         let _ = write!(self.0, "^ORDERBY{field}");

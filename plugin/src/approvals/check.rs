@@ -1,0 +1,281 @@
+//! One look at the waiting gates.
+
+use super::cursor::Cursor;
+use crate::change::{Answer, Change, FIELDS, Held, State, TABLE, is_renamed};
+use crate::gate::{self, Asked, approvers};
+use crate::plugin::Plugin;
+use crate::servicenow::{Error, Kind, Query, Record, datetime};
+use itsm_contract::answers::{Review, Reviewed, Waiting};
+use itsm_contract::types::{Failure, Gate, Ticket, Timestamp, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Identities in one `IN` list: longer lists make addresses that front ends refuse.
+const CHUNK: usize = 100;
+
+/// Rows in one page of changed records.
+const PAGE: usize = 1000;
+
+/// Pages in one look. What is beyond is read by the next one: the cursor stops where the pages did.
+const PAGES_LIMIT: usize = 20;
+
+/// What a `correlation_id` of ours begins with.
+const OURS: &str = "openfactory/";
+
+/// Reads what changed since the cursor, and by id those whose window opened or closed or whose time to answer ended since
+/// then; every so often all of them. A gate that differs from the last one told is told.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked, and no gate's time to answer is over.
+pub fn check(plugin: &Plugin, waiting: &[Waiting], cursor: Option<&str>) -> Result<Review, Failure> {
+    let before = cursor.and_then(Cursor::parse);
+    let looked = Look::new(plugin, waiting, before.clone().unwrap_or_default(), before.is_none()).run();
+    match looked {
+        Ok(review) => Ok(review),
+        Err(error) => {
+            let failure = Failure::from(error);
+            let moved = match &failure {
+                Failure::Retry(_) => expired(plugin, waiting, &failure),
+                _ => Vec::new(),
+            };
+            match moved.is_empty() {
+                true => Err(failure),
+                // Nothing was read: the next look begins where this one did.
+                false => Ok(Review { moved, cursor: before.unwrap_or_default().text() }),
+            }
+        }
+    }
+}
+
+/// The gates whose time to answer is over while ServiceNow is away.
+fn expired(plugin: &Plugin, waiting: &[Waiting], failure: &Failure) -> Vec<Reviewed> {
+    let answers = waiting.iter().filter_map(|work| {
+        let ticket = work.last.change.as_ref()?;
+        let gate = gate::unreachable(plugin, Some(ticket), &asked(work, ticket), failure)?;
+        differs(&work.last, &gate).then(|| Reviewed { change: ticket.id.clone(), answer: Ok(gate) })
+    });
+    answers.collect()
+}
+
+fn asked<'a>(work: &'a Waiting, ticket: &'a Ticket) -> Asked<'a> {
+    Asked { key: ticket.key.as_deref().unwrap_or(&ticket.number), since: work.since, last: Some(&work.last) }
+}
+
+/// Whether a gate says something else than the last one. When it is worth asking again does not count.
+fn differs(last: &Gate, now: &Gate) -> bool {
+    let mut now = now.clone();
+    if let (Verdict::Pause(now), Verdict::Pause(last)) = (&mut now.verdict, &last.verdict) {
+        now.check_after = last.check_after;
+    }
+    now != *last
+}
+
+struct Look<'a> {
+    plugin: &'a Plugin<'a>,
+    /// By `sys_id` of the change; several works may wait for one.
+    waiting: BTreeMap<&'a str, Vec<&'a Waiting>>,
+    before: Cursor,
+    after: Cursor,
+    is_sweep: bool,
+    moved: Vec<Reviewed>,
+}
+
+impl<'a> Look<'a> {
+    fn new(plugin: &'a Plugin<'a>, waiting: &'a [Waiting], before: Cursor, is_first: bool) -> Self {
+        let mut by_change: BTreeMap<&str, Vec<&Waiting>> = BTreeMap::new();
+        for work in waiting {
+            // Work without a change request waits for ServiceNow itself: its event is delivered again.
+            if let Some(ticket) = &work.last.change {
+                by_change.entry(&ticket.id).or_default().push(work);
+            }
+        }
+        let now = plugin.now();
+        let is_sweep = is_first || before.swept_at.saturating_add(plugin.settings().approval.sweep.0) <= now;
+        let mut after = Cursor { looked_at: now, ..before.clone() };
+        if is_sweep {
+            after.swept_at = now;
+        }
+        Self { plugin, waiting: by_change, before, after, is_sweep, moved: Vec::new() }
+    }
+
+    fn run(mut self) -> Result<Review, Error> {
+        if self.waiting.is_empty() {
+            return Ok(Review { moved: Vec::new(), cursor: self.after.text() });
+        }
+        let rows = if self.is_sweep { self.sweep()? } else { self.changed()? };
+        self.judge(&rows)?;
+        let since = self.after.since();
+        let seen = rows.iter().filter(|row| row.time("sys_updated_on").is_some_and(|updated| updated >= since));
+        let seen = seen.map(|row| (row.text("sys_id").into_owned(), row.text("sys_mod_count").into_owned()));
+        let seen: BTreeMap<_, _> = seen.collect();
+        // A gate that could not be answered for the moment is read again by the next look.
+        let failed: BTreeSet<&str> = self.moved.iter().filter_map(passing).collect();
+        if failed.is_empty() {
+            self.after.seen = seen;
+        } else {
+            self.after = Cursor { swept_at: self.after.swept_at, ..self.before };
+            self.after.seen = seen.into_iter().filter(|(id, _)| !failed.contains(id.as_str())).collect();
+        }
+        Ok(Review { cursor: self.after.text(), moved: self.moved })
+    }
+
+    /// Every gate, by id.
+    fn sweep(&mut self) -> Result<Vec<Record>, Error> {
+        let ids: Vec<&str> = self.waiting.keys().copied().collect();
+        let rows = self.by_id(&ids)?;
+        self.advance(&rows);
+        Ok(rows)
+    }
+
+    /// What changed since the last look, and what time has changed.
+    fn changed(&mut self) -> Result<Vec<Record>, Error> {
+        let mut rows = Vec::new();
+        let mut last: Option<(String, String)> = None;
+        for _ in 0..PAGES_LIMIT {
+            let query = self.since(last.as_ref());
+            let page = self.plugin.client().list(TABLE, &query, FIELDS, PAGE)?;
+            let is_last = page.len() < PAGE;
+            last = page.last().map(|row| (row.text("sys_updated_on").into_owned(), row.text("sys_id").into_owned()));
+            self.advance(&page);
+            rows.extend(page.into_iter().filter(|row| self.waiting.contains_key(&*row.text("sys_id"))));
+            if is_last {
+                break;
+            }
+        }
+        let read: BTreeSet<String> = rows.iter().map(|row| row.text("sys_id").into_owned()).collect();
+        let due: Vec<&str> = self.due().filter(|id| !read.contains(*id)).collect();
+        rows.extend(self.by_id(&due)?);
+        Ok(rows)
+    }
+
+    /// The query for rows changed since the last look; after `last`, for the next page.
+    fn since(&self, last: Option<&(String, String)>) -> Query {
+        let from = datetime::text(self.before.since()).unwrap_or_default();
+        let times = match last {
+            None => vec![Query::new().at_least("sys_updated_on", &from)],
+            Some((updated, sys_id)) => vec![
+                Query::new().equals("sys_updated_on", updated).term("sys_id", ">", sys_id),
+                Query::new().term("sys_updated_on", ">", updated),
+            ],
+        };
+        let linked = self.waiting.iter().filter(|(_, works)| works.iter().any(|work| is_linked(work)));
+        let linked: Vec<&str> = linked.map(|(id, _)| *id).collect();
+        let segments = times.into_iter().flat_map(|time| -> Vec<Query> {
+            if self.waiting.len() <= CHUNK {
+                return vec![time.one_of("sys_id", self.waiting.keys().copied())];
+            }
+            match linked.len() {
+                0 => vec![time.term("correlation_id", "STARTSWITH", OURS)],
+                1..=CHUNK => vec![
+                    time.clone().term("correlation_id", "STARTSWITH", OURS),
+                    time.one_of("sys_id", linked.iter().copied()),
+                ],
+                // Too many to name: everything that changed is looked through.
+                _ => vec![time],
+            }
+        });
+        Query::any(segments).ordered_by("sys_updated_on").ordered_by("sys_id")
+    }
+
+    /// The gates whose window opened or closed, or whose time to answer ended, since the last look.
+    fn due(&self) -> impl Iterator<Item = &'a str> {
+        let passed = (self.before.looked_at.saturating_add(1))..=self.plugin.now();
+        let is_due = move |work: &&Waiting| {
+            let expires_at = match &work.last.verdict {
+                Verdict::Pause(pause) => pause.expires_at,
+                _ => None,
+            };
+            let window = work.last.window.as_ref();
+            let times = [expires_at, window.map(|window| window.start), window.map(|window| window.end)];
+            times.into_iter().flatten().any(|time: Timestamp| passed.contains(&time))
+        };
+        self.waiting.iter().filter(move |(_, works)| works.iter().any(&is_due)).map(|(id, _)| *id)
+    }
+
+    /// These records. One that does not come fails alone.
+    fn by_id(&mut self, ids: &[&str]) -> Result<Vec<Record>, Error> {
+        let mut rows = Vec::new();
+        for chunk in ids.chunks(CHUNK) {
+            let query = Query::new().one_of("sys_id", chunk.iter().copied()).ordered_by("sys_id");
+            let found = self.plugin.client().list(TABLE, &query, FIELDS, CHUNK)?;
+            let found: Vec<_> = found.into_iter().filter(|row| chunk.contains(&&*row.text("sys_id"))).collect();
+            for id in chunk.iter().filter(|id| !found.iter().any(|row| row.text("sys_id") == **id)) {
+                let error = Error::new(Kind::NotFound, format!("GET {TABLE}"));
+                self.moved.push(Reviewed { change: (*id).into(), answer: Err(error.into()) });
+            }
+            rows.extend(found);
+        }
+        Ok(rows)
+    }
+
+    fn advance(&mut self, rows: &[Record]) {
+        let newest = rows.iter().filter_map(|row| row.time("sys_updated_on")).max();
+        self.after.read_until = self.after.read_until.max(newest.unwrap_or(0));
+    }
+
+    /// Answers the gates of the rows that are news.
+    fn judge(&mut self, rows: &[Record]) -> Result<(), Error> {
+        let due: BTreeSet<&str> = self.due().collect();
+        let mut news = Vec::new();
+        for row in rows {
+            let id = row.text("sys_id");
+            let is_known = self.before.has_seen(&id, &row.text("sys_mod_count")) || self.is_unchanged(row);
+            if is_known && !due.contains(&*id) {
+                continue;
+            }
+            match Change::read(row) {
+                Ok(change) => news.push(change),
+                Err(error) => self.moved.push(Reviewed { change: id.into_owned(), answer: Err(error.into()) }),
+            }
+        }
+        let asked: Vec<&str> = news
+            .iter()
+            .filter(|change| change.approval != Answer::NotRequested)
+            .map(|change| &*change.sys_id)
+            .collect();
+        let approvers = approvers::read(self.plugin, &asked)?;
+        for change in news {
+            let Some((id, works)) = self.waiting.get_key_value(change.sys_id.as_str()) else { continue };
+            let rows: Vec<_> = approvers.iter().filter(|row| row.change == change.sys_id).cloned().collect();
+            for work in works {
+                let answer = self.answer(work, &change, &rows);
+                if answer.as_ref().map_or(true, |gate| differs(&work.last, gate)) {
+                    self.moved.push(Reviewed { change: (*id).into(), answer });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a sweep need not look closer: unchanged since the last look, and nothing that would move work.
+    fn is_unchanged(&self, row: &Record) -> bool {
+        let is_old = row.time("sys_updated_on").is_some_and(|updated| updated < self.before.since());
+        is_old
+            && matches!(&*row.text("approval"), "not requested" | "requested")
+            && !State::parse(&row.text("state")).is_over()
+    }
+
+    fn answer(&self, work: &Waiting, change: &Change, rows: &[approvers::Row]) -> Result<Gate, Failure> {
+        let Some(ticket) = &work.last.change else { return Ok(work.last.clone()) };
+        let held = Held::believe(self.plugin, change.clone(), ticket)?;
+        let asked = asked(work, ticket);
+        if !is_renamed(ticket) {
+            return gate::decide(self.plugin, &held, &asked, rows);
+        }
+        // The instance gave it a sys_id of its own: another host's record may be the one that counts.
+        let held = Held::read(self.plugin, ticket)?;
+        let rows = match gate::has_approvers(&held) {
+            true => approvers::read(self.plugin, &[&held.change.sys_id])?,
+            false => Vec::new(),
+        };
+        gate::decide(self.plugin, &held, &asked, &rows)
+    }
+}
+
+fn is_linked(work: &Waiting) -> bool {
+    work.last.change.as_ref().is_some_and(|ticket| ticket.key.is_none())
+}
+
+/// The change of an answer that may succeed later.
+fn passing(reviewed: &Reviewed) -> Option<&str> {
+    matches!(reviewed.answer, Err(Failure::Retry(_))).then_some(&reviewed.change)
+}

@@ -1,0 +1,152 @@
+//! A change request that this work holds: proved to be the one that was asked for.
+
+use super::{Change, FIELDS, State, TABLE, Work, link};
+use crate::identity::Identity;
+use crate::plugin::Plugin;
+use crate::servicenow::{Error, Kind, Query};
+use itsm_contract::types::{Failure, Ticket};
+
+/// Change requests with one key that are looked at: two hosts at once make two; more would need as many hosts at the same
+/// second.
+const RIVALS_LIMIT: usize = 20;
+
+/// A change request, and the ticket that stands for it.
+///
+/// One that we made is believed by its `sys_id` and our key, a linked one by its `sys_id` and number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// As it was last read.
+    pub change: Change,
+    /// As the contract calls it. It has a key where the record is ours.
+    pub ticket: Ticket,
+}
+
+impl Held {
+    /// A record that carries our key.
+    ///
+    /// # Errors
+    /// `ReplyUnexpected` where it carries another one.
+    pub fn ours(plugin: &Plugin, change: Change, correlation_id: &str) -> Result<Self, Error> {
+        if change.correlation_id != correlation_id {
+            return Err(another("it does not carry our correlation_id"));
+        }
+        let ticket = plugin.ticket(TABLE, &change.sys_id, &change.number, Some(correlation_id));
+        Ok(Self { change, ticket })
+    }
+
+    /// A record that was linked by its number.
+    pub fn linked(plugin: &Plugin, change: Change) -> Self {
+        let ticket = plugin.ticket(TABLE, &change.sys_id, &change.number, None);
+        Self { change, ticket }
+    }
+
+    /// Whether the record is ours to withdraw.
+    pub fn is_ours(&self) -> bool {
+        self.ticket.key.is_some()
+    }
+
+    /// The record that `ticket` stands for, out of a reply.
+    ///
+    /// # Errors
+    /// `ReplyUnexpected` where it is another one.
+    pub fn believe(plugin: &Plugin, change: Change, ticket: &Ticket) -> Result<Self, Error> {
+        if change.sys_id != ticket.id {
+            return Err(another("it has another sys_id"));
+        }
+        match &ticket.key {
+            Some(key) => Self::ours(plugin, change, key),
+            None if change.number == ticket.number => Ok(Self::linked(plugin, change)),
+            None => Err(another("it has another number")),
+        }
+    }
+
+    /// Reads the record that `ticket` stands for. Where the instance gave our record a `sys_id` of its own, all that
+    /// carry the key are read, and the one that counts is returned.
+    ///
+    /// # Errors
+    /// `NotFound` too where the user may not read it; `ReplyUnexpected` where it is another one.
+    pub fn read(plugin: &Plugin, ticket: &Ticket) -> Result<Self, Error> {
+        match ticket.key.as_deref().filter(|_| is_renamed(ticket)) {
+            Some(key) => Self::search(plugin, key)?.ok_or_else(|| not_found(&ticket.number)),
+            None => Self::believe(plugin, Change::get(plugin, &ticket.id)?, ticket),
+        }
+    }
+
+    /// The record that carries this key; of several the oldest, by (`sys_created_on`, `sys_id`), the others being
+    /// cancelled with a note. None where there is none.
+    ///
+    /// # Errors
+    /// `ReplyUnexpected` where records come that do not carry the key: the instance did not understand the search.
+    pub fn search(plugin: &Plugin, correlation_id: &str) -> Result<Option<Self>, Error> {
+        let query = Query::new().equals("correlation_id", correlation_id);
+        let query = query.ordered_by("sys_created_on").ordered_by("sys_id");
+        let found = plugin.client().list(TABLE, &query, FIELDS, RIVALS_LIMIT)?;
+        let mut rivals = found.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
+        if rivals.iter().any(|change| change.correlation_id != correlation_id) {
+            return Err(another("the search by correlation_id found something else"));
+        }
+        rivals.sort_by(|a, b| (&a.created, &a.sys_id).cmp(&(&b.created, &b.sys_id)));
+        let mut rivals = rivals.into_iter();
+        let Some(winner) = rivals.next() else { return Ok(None) };
+        for loser in rivals.filter(|loser| loser.state != State::Canceled) {
+            cancel_double(plugin, &loser, &winner)?;
+        }
+        Self::ours(plugin, winner, correlation_id).map(Some)
+    }
+
+    /// The change request of work that may have asked for one earlier: as linked, as in the gate handed back, or as this
+    /// deployment would have made it. None where there is none.
+    ///
+    /// # Errors
+    /// Where ServiceNow cannot be asked, or what is handed back is not the record that it says.
+    pub fn locate(plugin: &Plugin, work: Work) -> Result<Option<Self>, Failure> {
+        if let Some(number) = work.number() {
+            return link::find(plugin, number).map(Some);
+        }
+        if let Some(ticket) = handed_back(plugin, work) {
+            return Ok(Some(Self::read(plugin, ticket)?));
+        }
+        let identity = work.identity(plugin);
+        match Change::get(plugin, &identity.sys_id) {
+            Ok(change) => Ok(Some(Self::ours(plugin, change, &identity.correlation_id)?)),
+            Err(Error { kind: Kind::NotFound, .. }) => Ok(Self::search(plugin, &identity.correlation_id)?),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The change request in the gate that the host hands back. A build's is not a deployment's where it is closed after the
+/// build.
+pub fn handed_back<'a>(plugin: &Plugin, work: Work<'a>) -> Option<&'a Ticket> {
+    let ticket = work.gate()?.change.as_ref()?;
+    let own = work.identity(plugin).correlation_id;
+    let is_own = ticket.key.as_deref().is_none_or(|key| key == own);
+    let is_shared = plugin.settings().change.close != crate::settings::Close::AfterBuild;
+    (is_own || is_shared).then_some(ticket)
+}
+
+/// Whether the instance gave this record of ours a `sys_id` of its own.
+pub fn is_renamed(ticket: &Ticket) -> bool {
+    ticket.key.as_deref().is_some_and(|key| !Identity::names(key, &ticket.id))
+}
+
+/// Two hosts made a record each. This one lost; nothing rests on it.
+fn cancel_double(plugin: &Plugin, loser: &Change, winner: &Change) -> Result<(), Error> {
+    let note =
+        format!("A double of {}, made by another delivery of the same event. Nothing rests on it.", winner.number);
+    let mut values = serde_json::Map::new();
+    values.insert("state".into(), State::Canceled.value().into());
+    values.insert("work_notes".into(), note.into());
+    plugin.client().update(TABLE, &loser.sys_id, values, "state")?;
+    let ticket = plugin.ticket(TABLE, &loser.sys_id, &loser.number, Some(&loser.correlation_id));
+    plugin.audit("change.double-cancelled", &loser.correlation_id, Some(&ticket), &[("kept", &winner.number)]);
+    Ok(())
+}
+
+fn another(why: &str) -> Error {
+    Error::new(Kind::ReplyUnexpected, format!("GET {TABLE}")).with_detail(why)
+}
+
+fn not_found(number: &str) -> Error {
+    Error::new(Kind::NotFound, format!("GET {TABLE}")).with_detail(format!("{number} is gone"))
+}

@@ -1,0 +1,51 @@
+//! Linking a change request that somebody else made. Its `correlation_id` is never written.
+
+use super::{Change, FIELDS, Held, Kind, TABLE, Work};
+use crate::plugin::Plugin;
+use itsm_contract::types::{Failure, Problem};
+
+/// Links the change request that this work names: it must exist, be open, and be of the type that the settings ask for.
+///
+/// # Errors
+/// `Refused` where it is none of that.
+pub fn link(plugin: &Plugin, work: Work, number: &str) -> Result<Held, Failure> {
+    let held = find(plugin, number)?;
+    let change = &held.change;
+    if change.state.is_over() {
+        return Err(refused(
+            "change.not-open",
+            format!("{number} is not open: it is in {}", change.state.label()),
+            "name an open change request, or none to have one made",
+        ));
+    }
+    let wanted = Kind::from(plugin.settings().change.kind);
+    if change.kind != wanted {
+        return Err(refused(
+            "change.wrong-type",
+            format!("{number} is of the type {}, and {} is asked for", change.kind.value(), wanted.value()),
+            "name a change request of that type, or change `change.type` in the settings",
+        ));
+    }
+    let facts = [("type", change.kind.value()), ("state", change.state.label())];
+    plugin.audit("change.linked", &work.delivery().key, Some(&held.ticket), &facts);
+    Ok(held)
+}
+
+/// The change request with this number.
+///
+/// # Errors
+/// `Refused` where there is none that the user may read.
+pub fn find(plugin: &Plugin, number: &str) -> Result<Held, Failure> {
+    match plugin.client().find(TABLE, "number", number, FIELDS)? {
+        Some(record) => Ok(Held::linked(plugin, Change::read(&record)?)),
+        None => Err(refused(
+            "change.not-found",
+            format!("there is no change request {number}, or the integration user may not read it"),
+            "check the number, and the integration user's roles",
+        )),
+    }
+}
+
+fn refused(code: &str, summary: String, remedy: &str) -> Failure {
+    Failure::Refused(Problem { code: code.into(), summary, remedy: remedy.into(), detail: None })
+}

@@ -1,0 +1,42 @@
+//! Work notes that are written once, however often their event is delivered.
+//!
+//! A note can neither be edited nor searched by its text, and takes no identity of ours. So each carries a marker, and
+//! the rendered stream of notes is read for it first: `sys_journal_field` itself is closed to all but administrators.
+
+use super::{Change, FIELDS, Held, TABLE};
+use crate::identity::digest;
+use crate::plugin::Plugin;
+use itsm_contract::types::Failure;
+use serde_json::Map;
+
+/// Characters of a marker's digest: enough that no two notes of one change share it.
+const MARKER_LENGTH: usize = 16;
+
+/// The end of a note that belongs to this event.
+pub fn marked(text: &str, key: &str) -> String {
+    format!("{text}\n{}", marker(key))
+}
+
+fn marker(key: &str) -> String {
+    let digest = digest(key.as_bytes());
+    let short: String = digest.trim_start_matches("sha256:").chars().take(MARKER_LENGTH).collect();
+    format!("[{}:{short}]", super::create::ORIGIN)
+}
+
+/// Adds a work note, unless the event's note is there already. Returns whether it was added.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked, or refuses.
+pub fn note(plugin: &Plugin, held: &Held, text: &str, key: &str) -> Result<bool, Failure> {
+    let fields = format!("{FIELDS},work_notes");
+    let record = plugin.client().get_displayed(TABLE, &held.change.sys_id, &fields)?;
+    Held::believe(plugin, Change::read(&record)?, &held.ticket)?;
+    if record.display("work_notes").contains(&marker(key)) {
+        return Ok(false);
+    }
+    let mut values = Map::new();
+    values.insert("work_notes".into(), marked(text, key).into());
+    plugin.client().update(TABLE, &held.change.sys_id, values, "number")?;
+    plugin.audit("change.noted", key, Some(&held.ticket), &[("note", text)]);
+    Ok(true)
+}

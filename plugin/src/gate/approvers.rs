@@ -1,0 +1,139 @@
+//! Who was asked, and what they said: `sysapproval_approver`, one row for each person.
+
+use crate::plugin::Plugin;
+use crate::servicenow::{Error, Query, Record};
+use itsm_contract::types::{Approval, Decision};
+
+/// Changes whose approvers are read in one request: `IN` lists beyond this make addresses that front ends refuse.
+const CHUNK: usize = 50;
+
+/// Rows of one request: what ServiceNow gives at most without being asked for more.
+const ROWS_LIMIT: usize = 10_000;
+
+const FIELDS: &str = "sys_id,sysapproval,approver,state,comments,group.assignment_group,sys_updated_on";
+
+/// One person's row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// `sys_id` of the change.
+    pub change: String,
+    /// The group as whose member they were asked.
+    pub group: Option<String>,
+    /// The answer.
+    pub approval: Approval,
+}
+
+/// The approvers of these changes, oldest first.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked.
+pub fn read(plugin: &Plugin, changes: &[&str]) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for chunk in changes.chunks(CHUNK) {
+        let query = Query::new().one_of("sysapproval", chunk.iter().copied());
+        let query = query.ordered_by("sys_created_on").ordered_by("sys_id");
+        let found = plugin.client().list_displayed("sysapproval_approver", &query, FIELDS, ROWS_LIMIT)?;
+        // A term that the instance did not understand is dropped: only what was asked for counts.
+        rows.extend(found.iter().map(row).filter(|row| chunk.contains(&row.change.as_str())));
+    }
+    Ok(rows)
+}
+
+fn row(record: &Record) -> Row {
+    let decision = match &*record.text("state") {
+        "approved" => Decision::Approved,
+        "rejected" => Decision::Rejected,
+        "requested" => Decision::Requested,
+        "cancelled" => Decision::Cancelled,
+        "not_required" => Decision::NotRequired,
+        other => Decision::Other(other.into()),
+    };
+    let is_answer = matches!(decision, Decision::Approved | Decision::Rejected);
+    let group = record.display("group.assignment_group").into_owned();
+    let name = match record.display("approver").into_owned() {
+        // The user may not read the person's name.
+        name if name.is_empty() => record.text("approver").into_owned(),
+        name => name,
+    };
+    Row {
+        change: record.text("sysapproval").into_owned(),
+        group: (!group.is_empty()).then_some(group),
+        approval: Approval {
+            approver: name,
+            decision,
+            comment: comment(&record.display("comments")),
+            at: record.time("sys_updated_on").filter(|_| is_answer),
+        },
+    }
+}
+
+/// The newest entry of a rendered journal, without its heading `2026-02-16 16:45:20 - Ann (Comments)`; plain text as it
+/// is.
+fn comment(rendered: &str) -> Option<String> {
+    let newest = rendered.trim().split("\n\n").next().unwrap_or_default();
+    let text = match newest.split_once('\n') {
+        Some((heading, text)) if heading.contains(" - ") && heading.trim_end().ends_with(')') => text,
+        _ => newest,
+    };
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Those who are still to answer, for people: a group once with its members, a person alone.
+pub fn pending(rows: &[Row]) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut groups: Vec<&str> = Vec::new();
+    let asked = || rows.iter().filter(|row| row.approval.decision == Decision::Requested);
+    for row in asked() {
+        match row.group.as_deref() {
+            None => words.push(format!("approval by {}", row.approval.approver)),
+            Some(group) if groups.contains(&group) => {}
+            Some(group) => {
+                groups.push(group);
+                let members = asked().filter(|other| other.group.as_deref() == Some(group));
+                let members: Vec<&str> = members.map(|other| other.approval.approver.as_str()).collect();
+                words.push(format!("approval by {group} ({})", members.join(", ")));
+            }
+        }
+    }
+    words
+}
+
+/// Those who gave this answer, with what they said, such as `Ann: not today`.
+pub fn voices(rows: &[Row], decision: &Decision) -> Vec<String> {
+    let those = rows.iter().filter(|row| row.approval.decision == *decision);
+    those
+        .map(|row| match &row.approval.comment {
+            Some(comment) => format!("{}: {comment}", row.approval.approver),
+            None => row.approval.approver.clone(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(approver: &str, group: Option<&str>, decision: Decision) -> Row {
+        let approval = Approval { approver: approver.into(), decision, comment: None, at: None };
+        Row { change: "c".into(), group: group.map(str::to_owned), approval }
+    }
+
+    #[test]
+    fn a_group_is_named_once_with_those_of_its_members_who_are_still_to_answer() {
+        let rows = [
+            asked("Ann", Some("CAB"), Decision::Requested),
+            asked("Bob", Some("CAB"), Decision::NotRequired),
+            asked("Cy", Some("CAB"), Decision::Requested),
+            asked("Dee", None, Decision::Requested),
+        ];
+        assert_eq!(pending(&rows), ["approval by CAB (Ann, Cy)", "approval by Dee"]);
+    }
+
+    #[test]
+    fn a_comment_is_read_from_the_rendered_journal() {
+        let rendered = "2026-02-16 16:45:20 - Ann Lee (Comments)\nnot during\nthe freeze\n\n2026-02-15 10:00:00 - Ann Lee (Comments)\nold\n\n";
+        assert_eq!(comment(rendered).as_deref(), Some("not during\nthe freeze"));
+        assert_eq!(comment("plain words").as_deref(), Some("plain words"));
+        assert_eq!(comment(" \n"), None);
+    }
+}

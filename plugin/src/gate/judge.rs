@@ -1,0 +1,209 @@
+//! The judgement itself: facts in, decision out, no request in between.
+//!
+//! A rejection is looked at first: it sends a change back to New, where it would look as if nobody had been asked. Work
+//! proceeds only on an approved change (a standard one was approved beforehand) in Scheduled or Implement, not on hold,
+//! inside its window, without conflicts, and unedited since. Everything else waits or stops.
+
+use super::approvers::{self, Row};
+use super::policy::Policy;
+use super::seal::Seal;
+use crate::change::{Answer, Change, Kind, State};
+use crate::servicenow::datetime;
+use crate::settings::{OnRejected, OnTimeout};
+use itsm_contract::types::{Decision as Said, Timestamp};
+
+/// What a decision rests on.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// The right record, as it was last read.
+    pub change: &'a Change,
+    /// Its approvers, as far as they were read.
+    pub approvers: &'a [Row],
+    /// Scheduling conflicts, in words.
+    pub conflicts: &'a [String],
+    /// What it says now.
+    pub seal: &'a Seal,
+    /// What was approved at the last look.
+    pub sealed: Option<&'a Seal>,
+}
+
+/// What becomes of the work.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// It goes on.
+    Proceed {
+        /// In words for a person.
+        reason: String,
+        /// Nobody approved.
+        by_policy: bool,
+    },
+    /// It waits.
+    Wait {
+        /// What for, in words for a person.
+        reasons: Vec<String>,
+        /// When the policy decides instead; none where it does not.
+        expires_at: Option<Timestamp>,
+        /// When it is worth asking again.
+        check_after: Timestamp,
+    },
+    /// It is given up.
+    Stop {
+        /// In words for a person.
+        reason: String,
+        /// The time to answer is over: the change is given up too.
+        is_timeout: bool,
+    },
+}
+
+/// Why work waits, and what a policy may do about it.
+enum Obstacle {
+    /// Nobody answered yet: the policy may decide.
+    Unanswered(String),
+    /// Somebody or something said wait: the policy may give up, never go on.
+    Halt(String),
+    /// Approved, for later: no policy decides.
+    Later(String, Timestamp),
+}
+
+/// Judges one gate.
+pub fn judge(facts: &Facts, policy: &Policy, now: Timestamp) -> Decision {
+    if !policy.gates {
+        return Decision::Proceed { reason: "approval gates are switched off".into(), by_policy: true };
+    }
+    let change = facts.change;
+    if change.approval == Answer::Rejected {
+        return rejected(facts, policy);
+    }
+    if change.state.is_over() {
+        let reason = match change.state {
+            State::Canceled => format!("{} was cancelled in ServiceNow", change.number),
+            _ => format!("{} is in {}: its work is over", change.number, change.state.label()),
+        };
+        return Decision::Stop { reason, is_timeout: false };
+    }
+    let obstacles = obstacles(facts, policy, now);
+    if obstacles.is_empty() {
+        return Decision::Proceed { reason: approved(facts), by_policy: false };
+    }
+    wait(change, obstacles, policy, now)
+}
+
+fn rejected(facts: &Facts, policy: &Policy) -> Decision {
+    let voices = approvers::voices(facts.approvers, &Said::Rejected);
+    let by = if voices.is_empty() { String::new() } else { format!(" by {}", voices.join("; ")) };
+    let reason = format!("{} was rejected{by}", facts.change.number);
+    match policy.on_rejected {
+        OnRejected::Cancel => Decision::Stop { reason, is_timeout: false },
+        OnRejected::Pause => Decision::Wait {
+            reasons: vec![format!("{reason}; ask for approval again in ServiceNow")],
+            expires_at: None,
+            check_after: policy.check_after,
+        },
+    }
+}
+
+fn approved(facts: &Facts) -> String {
+    let change = facts.change;
+    if change.kind == Kind::Standard {
+        return format!("{} is a standard change, approved beforehand", change.number);
+    }
+    match approvers::voices(facts.approvers, &Said::Approved) {
+        voices if voices.is_empty() => format!("{} is approved", change.number),
+        voices => format!("{} was approved by {}", change.number, voices.join("; ")),
+    }
+}
+
+fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
+    let change = facts.change;
+    let mut obstacles = Vec::new();
+    if change.is_on_hold {
+        let why = if change.hold_reason.is_empty() { String::new() } else { format!(": {}", change.hold_reason) };
+        obstacles.push(Obstacle::Halt(format!("{} is on hold{why}", change.number)));
+    }
+    obstacles.extend(unanswered(facts).into_iter().map(Obstacle::Unanswered));
+    if policy.window {
+        match (change.start, change.end) {
+            (_, Some(end)) if end <= now => {
+                obstacles.push(Obstacle::Halt(format!("the planned window ended at {}: plan it again", at(end))));
+            }
+            (Some(start), _) if now < start => {
+                obstacles.push(Obstacle::Later(format!("the planned start at {}", at(start)), start));
+            }
+            _ => {}
+        }
+    }
+    if policy.conflicts && !facts.conflicts.is_empty() {
+        obstacles.push(Obstacle::Halt(format!("no scheduling conflicts: {}", facts.conflicts.join(", "))));
+    }
+    if let Some(sealed) = facts.sealed {
+        let edits = sealed.edits(facts.seal);
+        if !edits.is_empty() {
+            let edits = edits.join(", ");
+            obstacles.push(Obstacle::Halt(format!(
+                "approval again: since it was given, somebody edited {edits} {}",
+                sealed.words()
+            )));
+        }
+    }
+    obstacles
+}
+
+/// What is missing of an approval; empty where it is complete.
+fn unanswered(facts: &Facts) -> Vec<String> {
+    let change = facts.change;
+    let is_approved = change.approval == Answer::Approved || change.kind == Kind::Standard;
+    if is_approved && change.state.allows_work() {
+        return Vec::new();
+    }
+    let pending = approvers::pending(facts.approvers);
+    if !pending.is_empty() {
+        return pending;
+    }
+    let number = &change.number;
+    vec![match (&change.state, &change.approval) {
+        (State::Other(state), _) => format!("{number} to leave the state {state}, which this plugin does not know"),
+        (State::New, Answer::NotRequested) => format!("somebody to ask for approval of {number}"),
+        (state, Answer::Approved) => format!("{number} is approved, and still in {}", state.label()),
+        (state, approval) => format!("approval of {number} (in {}, {})", state.label(), approval.value()),
+    }]
+}
+
+fn wait(change: &Change, obstacles: Vec<Obstacle>, policy: &Policy, now: Timestamp) -> Decision {
+    let is_answered = !obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::Unanswered(_)));
+    let is_halted = obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::Halt(_)));
+    let start = obstacles.iter().find_map(|obstacle| match obstacle {
+        Obstacle::Later(_, start) => Some(*start),
+        _ => None,
+    });
+    // Approved for later: the answer came in time.
+    let may_expire = !is_answered || is_halted;
+    let mut reasons: Vec<String> = obstacles
+        .into_iter()
+        .map(|obstacle| match obstacle {
+            Obstacle::Unanswered(words) | Obstacle::Halt(words) | Obstacle::Later(words, _) => words,
+        })
+        .collect();
+    if may_expire && policy.is_expired(now) {
+        match policy.on_timeout {
+            OnTimeout::Cancel => {
+                let reason = format!("{} waited too long for: {}", change.number, reasons.join("; "));
+                return Decision::Stop { reason, is_timeout: true };
+            }
+            OnTimeout::Proceed if !is_halted && start.is_none() => {
+                let reason = format!("nobody answered {} in time, and the settings let work proceed", change.number);
+                return Decision::Proceed { reason, by_policy: true };
+            }
+            OnTimeout::Proceed | OnTimeout::Pause => reasons.push("the time to answer is over".into()),
+        }
+    }
+    Decision::Wait {
+        reasons,
+        expires_at: policy.expires_at.filter(|_| may_expire),
+        check_after: start.filter(|start| is_answered && *start < policy.check_after).unwrap_or(policy.check_after),
+    }
+}
+
+/// A moment for people.
+fn at(time: Timestamp) -> String {
+    datetime::text(time).map(|text| format!("{text} UTC")).unwrap_or_default()
+}
