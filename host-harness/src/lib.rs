@@ -2,6 +2,8 @@
 
 #![deny(missing_docs)]
 
+pub mod grant;
 pub mod guest;
+pub mod runtime;
 pub mod servicenow;
 pub mod settings;

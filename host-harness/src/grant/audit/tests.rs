@@ -1,0 +1,224 @@
+//! The promises of the log.
+
+use super::log::Note;
+use super::*;
+use itsm_contract::types::Ticket;
+use proptest::prelude::*;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+fn log_of(lines: usize) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = AuditLog::open(&path).unwrap();
+    for number in 1..=lines {
+        log.append("test.entry", Some(&format!("key-{number}")), None, &[("n".into(), number.to_string())]).unwrap();
+    }
+    (folder, path)
+}
+
+fn edit(path: &Path, change: impl FnOnce(&mut Vec<String>)) {
+    let mut lines: Vec<String> = fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect();
+    change(&mut lines);
+    fs::write(path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+}
+
+fn broken(path: &Path) -> (u64, String) {
+    match verify(path) {
+        Err(AuditError::Broken { line, why, .. }) => (line, why),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn change(number: &str) -> Ticket {
+    Ticket { kind: "change_request".into(), id: "1".into(), number: number.into(), url: String::new(), key: None }
+}
+
+#[test]
+fn a_log_that_nobody_touched_is_whole() {
+    let (_folder, path) = log_of(5);
+    assert_eq!(verify(&path).unwrap().entries, 5);
+    let entries: Vec<Entry> = entries(&path).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert!(entries.iter().all(|entry| entry.who == Who::Host));
+}
+
+#[test]
+fn an_empty_log_is_whole() {
+    let (_folder, path) = log_of(0);
+    assert_eq!(verify(&path).unwrap().entries, 0);
+}
+
+#[test]
+fn an_altered_line_is_named_wherever_it_stands() {
+    for line in 1..=5 {
+        let (_folder, path) = log_of(5);
+        edit(&path, |lines| lines[line - 1] = lines[line - 1].replace("test.entry", "test.forged"));
+        assert_eq!(broken(&path), (line as u64, "was altered".into()));
+    }
+}
+
+#[test]
+fn a_removed_line_is_missed_wherever_it_stood() {
+    for line in 1..=4 {
+        let (_folder, path) = log_of(5);
+        edit(&path, |lines| drop(lines.remove(line - 1)));
+        let (named, why) = broken(&path);
+        assert_eq!(named, line as u64);
+        assert!(why.contains("1 before it were removed"), "{why}");
+    }
+}
+
+#[test]
+fn swapped_and_repeated_lines_do_not_belong_there() {
+    let (_folder, path) = log_of(5);
+    edit(&path, |lines| lines.swap(1, 2));
+    assert_eq!(broken(&path).0, 2);
+    let (_folder, path) = log_of(5);
+    edit(&path, |lines| lines.insert(2, lines[1].clone()));
+    assert_eq!(broken(&path), (3, "is entry 2: it does not belong there".into()));
+}
+
+#[test]
+fn a_cut_tail_is_found_to_the_last_line() {
+    for left in 0..5 {
+        let (_folder, path) = log_of(5);
+        edit(&path, |lines| lines.truncate(left));
+        match verify(&path) {
+            Err(AuditError::Cut { found, written, .. }) => assert_eq!((found, written), (left as u64, 5)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_line_that_follows_the_chain_but_was_not_written_by_the_host_is_found() {
+    let (_folder, path) = log_of(2);
+    let text = fs::read_to_string(&path).unwrap();
+    let last = text.lines().last().unwrap();
+    let mut forged: Entry = serde_json::from_str(last).unwrap();
+    forged.seq = 3;
+    forged.previous = super::seal::hash(last.as_bytes());
+    fs::write(&path, format!("{text}{}\n", serde_json::to_string(&forged).unwrap())).unwrap();
+    assert_eq!(broken(&path), (3, "was added by something else than the host".into()));
+    assert!(AuditLog::open(&path).is_err(), "nothing is added to a log that is not to be trusted");
+}
+
+#[test]
+fn a_log_without_its_checkpoint_is_not_trusted() {
+    let (_folder, path) = log_of(2);
+    fs::remove_file(super::seal::Checkpoint::path(&path)).unwrap();
+    assert!(matches!(verify(&path), Err(AuditError::NoCheckpoint { .. })));
+    assert!(matches!(AuditLog::open(&path), Err(AuditError::NoCheckpoint { .. })));
+}
+
+#[test]
+fn a_process_killed_between_two_writes_leaves_a_log_that_is_whole() {
+    let (_folder, path) = log_of(3);
+    let checkpoint = super::seal::Checkpoint::path(&path);
+    let after = fs::read(&path).unwrap();
+    let log = AuditLog::open(&path).unwrap();
+    log.append("test.entry", None, None, &[]).unwrap();
+    let full = fs::read(&path).unwrap();
+    let mut file = fs::OpenOptions::new().read(true).write(true).open(&checkpoint).unwrap();
+    let sealed = super::seal::Checkpoint::read(&mut file, &checkpoint).unwrap().unwrap();
+    let before = super::seal::Link { seq: 3, hash: super::seal::hash(after.split(|b| *b == b'\n').nth(2).unwrap()) };
+    let announced = super::seal::Checkpoint { written: before, announced: Some(sealed.written) };
+    announced.write(&mut file, &checkpoint).unwrap();
+    // Killed before the line was written, within it, and after it.
+    for length in after.len()..=full.len() {
+        fs::write(&path, &full[..length]).unwrap();
+        announced.write(&mut file, &checkpoint).unwrap();
+        let whole = if length == full.len() { 4 } else { 3 };
+        assert_eq!(verify(&path).unwrap().entries, whole);
+        AuditLog::open(&path).unwrap().append("test.after", None, None, &[]).unwrap();
+        assert_eq!(verify(&path).unwrap().entries, whole + 1);
+    }
+}
+
+#[test]
+fn appends_of_many_threads_and_handles_are_in_one_order() {
+    let (_folder, path) = log_of(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            let log = Arc::new(AuditLog::open(&path).unwrap());
+            for _ in 0..4 {
+                let log = Arc::clone(&log);
+                scope.spawn(move || (0..25).for_each(|_| log.append("test.entry", None, None, &[]).unwrap()));
+            }
+        }
+    });
+    assert_eq!(verify(&path).unwrap().entries, 200);
+}
+
+#[test]
+fn an_entry_that_is_too_large_is_refused_and_the_log_stays_whole() {
+    let (_folder, path) = log_of(1);
+    let log = AuditLog::open(&path).unwrap();
+    let error = log.append("test.entry", None, None, &[("text".into(), "x".repeat(LINE_BYTES))]).unwrap_err();
+    assert!(matches!(error, AuditError::TooLarge { .. }));
+    assert_eq!(verify(&path).unwrap().entries, 1);
+}
+
+#[test]
+fn a_long_line_at_the_end_is_followed() {
+    let (_folder, path) = log_of(0);
+    let log = AuditLog::open(&path).unwrap();
+    for length in [10, 5_000, 900_000, 5, 70_000] {
+        log.append("test.entry", None, None, &[("text".into(), "x".repeat(length))]).unwrap();
+    }
+    assert_eq!(verify(&path).unwrap().entries, 5);
+}
+
+#[test]
+fn the_story_of_a_change_has_what_is_about_it_and_the_events_that_led_to_it() {
+    let (_folder, path) = log_of(0);
+    let log = AuditLog::open(&path).unwrap();
+    let plugin = |action: &str, key: &str, number: &str| Note {
+        key: Some(key.into()),
+        subject: Some(change(number)),
+        ..Note::new(action)
+    };
+    log.append("call.began", Some("a"), None, &[]).unwrap();
+    log.append("call.began", Some("b"), None, &[]).unwrap();
+    log.note(Who::Plugin, plugin("change.created", "a", "CHG1")).unwrap();
+    log.note(Who::Plugin, plugin("change.created", "b", "CHG2")).unwrap();
+    log.append("gate.proceed", None, Some(&change("CHG1")), &[]).unwrap();
+    let story = of_change(&path, "CHG1").unwrap();
+    let actions: Vec<&str> = story.iter().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(actions, ["call.began", "change.created", "gate.proceed"]);
+    assert_eq!(story[1].who, Who::Plugin);
+}
+
+#[test]
+fn text_of_a_guest_cannot_begin_a_line_of_its_own() {
+    let (_folder, path) = log_of(0);
+    let log = AuditLog::open(&path).unwrap();
+    log.note(Who::Plugin, Note::new("x\n{\"who\":\"host\"}").with("\u{1b}[2J", "\r\n")).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+    assert_eq!(verify(&path).unwrap().entries, 1);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic_the_reader(bytes in proptest::collection::vec(any::<u8>(), 0..400), seal in any::<bool>()) {
+        let (_folder, path) = log_of(if seal { 2 } else { 0 });
+        fs::write(&path, &bytes).unwrap();
+        let _ = verify(&path);
+        let _ = entries(&path).unwrap().count();
+        let _ = of_change(&path, "CHG1");
+        let _ = AuditLog::open(&path);
+    }
+
+    #[test]
+    fn one_changed_byte_is_always_found(at in any::<proptest::sample::Index>(), byte in any::<u8>()) {
+        let (_folder, path) = log_of(4);
+        let mut bytes = fs::read(&path).unwrap();
+        let at = at.index(bytes.len());
+        prop_assume!(bytes[at] != byte);
+        bytes[at] = byte;
+        fs::write(&path, &bytes).unwrap();
+        prop_assert!(verify(&path).is_err());
+    }
+}

@@ -1,0 +1,199 @@
+//! The one HTTP client of a grant: HTTP/1.1 on kept connections, no redirects, TLS 1.2 or newer.
+
+use super::address::{Judging, Prohibited};
+use super::egress::Egress;
+use crate::runtime::limits::CONNECT_TIMEOUT;
+use reqwest::{Certificate, Client, Proxy, redirect, tls};
+use std::error::Error as _;
+use std::io::ErrorKind;
+use std::time::Duration;
+use wasmtime_wasi_http::Error;
+
+/// A connection that nobody used this long is closed, before a load balancer in between closes it unseen.
+const IDLE: Duration = Duration::from_secs(50);
+/// Connections that are kept: more than this many events are seldom in flight.
+const KEPT: usize = 32;
+/// Header fields of a reply. ServiceNow sends some thirty.
+const REPLY_FIELDS: usize = 200;
+
+/// Which proxy stands between the host and ServiceNow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Route {
+    /// What the environment says: `HTTPS_PROXY`, else `ALL_PROXY`, in either case, and `NO_PROXY`.
+    #[default]
+    Environment,
+    /// None.
+    Direct,
+    /// This one, by its URL, which may hold a user name and password for it.
+    Through(String),
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The CA bundle is none.
+    #[error("the CA bundle holds no certificate in PEM form: {0}")]
+    Certificates(String),
+    /// The proxy's URL is none.
+    #[error("the proxy is no URL such as http://proxy.example:3128")]
+    Proxy,
+    /// The TLS library or the system's certificates cannot be used.
+    #[error("no TLS client could be set up: {0}")]
+    Tls(String),
+}
+
+pub(super) fn client(egress: &Egress, route: &Route, ca_bundle: Option<&[u8]>) -> Result<Client, ClientError> {
+    // An embedder that chose a provider keeps it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let proxy = if egress.is_https() { proxy(route, egress.host())? } else { None };
+    let judging = Judging {
+        addresses: egress.addresses(),
+        proxy: proxy.as_ref().and_then(|url| url.host_str()).map(str::to_owned),
+    };
+    let mut builder = Client::builder()
+        .http1_only()
+        .http1_max_headers(REPLY_FIELDS)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(KEPT)
+        .tcp_nodelay(true)
+        .tls_version_min(tls::Version::TLS_1_2)
+        .dns_resolver(judging)
+        .no_proxy();
+    if let Some(url) = proxy {
+        builder = builder.proxy(Proxy::https(url).map_err(|_| ClientError::Proxy)?);
+    }
+    if let Some(bundle) = ca_bundle {
+        let certificates =
+            Certificate::from_pem_bundle(bundle).map_err(|error| ClientError::Certificates(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(ClientError::Certificates("it is empty".into()));
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| ClientError::Tls(chain(&error)))
+}
+
+/// The proxy for a host. The environment is read here and not by the client, so that the proxy's own host is known: the
+/// administrator may have it in a private network, where no granted name leads.
+fn proxy(route: &Route, host: &str) -> Result<Option<url::Url>, ClientError> {
+    let text = match route {
+        Route::Direct => return Ok(None),
+        Route::Through(url) => url.clone(),
+        Route::Environment => {
+            let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+            let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+            match names.into_iter().find_map(set) {
+                Some(url) if !excepted(host) => url,
+                _ => return Ok(None),
+            }
+        }
+    };
+    let text = if text.contains("://") { text } else { format!("http://{text}") };
+    url::Url::parse(&text).ok().filter(url::Url::has_host).map(Some).ok_or(ClientError::Proxy)
+}
+
+/// Whether `NO_PROXY` names it: `*`, the host itself, or a domain that it is in.
+fn excepted(host: &str) -> bool {
+    let list = ["no_proxy", "NO_PROXY"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
+    no_proxy(&list, host)
+}
+
+fn no_proxy(list: &str, host: &str) -> bool {
+    list.split(',').map(|entry| entry.trim().trim_start_matches('.')).filter(|entry| !entry.is_empty()).any(|entry| {
+        let domain = entry.to_ascii_lowercase();
+        domain == "*" || domain == host || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
+    })
+}
+
+/// What a guest learns of a request that failed.
+pub(super) fn error_of(error: &reqwest::Error) -> Error {
+    let mut cause = error.source();
+    let mut io = None;
+    while let Some(error) = cause {
+        if error.is::<Prohibited>() {
+            return Error::DestinationIpProhibited;
+        }
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return tls_error(tls);
+        }
+        if let Some(http) = error.downcast_ref::<hyper::Error>()
+            && http.is_incomplete_message()
+        {
+            return Error::ConnectionTerminated;
+        }
+        if let Some(found) = error.downcast_ref::<std::io::Error>() {
+            // TLS errors travel within I/O errors.
+            if let Some(tls) = found.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                return tls_error(tls);
+            }
+            io = Some(found.kind());
+        }
+        cause = error.source();
+    }
+    match io {
+        _ if error.is_dns() => Error::DnsError { rcode: None, info_code: None },
+        _ if error.is_timeout() && error.is_connect() => Error::ConnectionTimeout,
+        _ if error.is_timeout() => Error::ConnectionReadTimeout,
+        Some(ErrorKind::ConnectionRefused) => Error::ConnectionRefused,
+        Some(ErrorKind::TimedOut) => Error::ConnectionTimeout,
+        Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => Error::DestinationIpUnroutable,
+        Some(
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof,
+        ) => Error::ConnectionTerminated,
+        _ if error.is_connect() => Error::DestinationUnavailable,
+        _ if error.is_body() || error.is_decode() => Error::HttpResponseIncomplete,
+        _ => Error::HttpProtocolError,
+    }
+}
+
+fn tls_error(error: &rustls::Error) -> Error {
+    match error {
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Error::TlsCertificateError,
+        rustls::Error::AlertReceived(alert) => {
+            Error::TlsAlertReceived { alert_id: Some(u8::from(*alert)), alert_message: Some(format!("{alert:?}")) }
+        }
+        _ => Error::TlsProtocolError,
+    }
+}
+
+/// The same again: `wasi:http`'s error cannot be cloned. Of those that this module makes, all.
+pub(super) fn copy(error: &Error) -> Error {
+    match error {
+        Error::DestinationIpProhibited => Error::DestinationIpProhibited,
+        Error::DestinationIpUnroutable => Error::DestinationIpUnroutable,
+        Error::DestinationUnavailable => Error::DestinationUnavailable,
+        Error::DnsError { rcode, info_code } => Error::DnsError { rcode: rcode.clone(), info_code: *info_code },
+        Error::ConnectionRefused => Error::ConnectionRefused,
+        Error::ConnectionTerminated => Error::ConnectionTerminated,
+        Error::ConnectionTimeout => Error::ConnectionTimeout,
+        Error::ConnectionReadTimeout => Error::ConnectionReadTimeout,
+        Error::TlsCertificateError => Error::TlsCertificateError,
+        Error::TlsProtocolError => Error::TlsProtocolError,
+        Error::TlsAlertReceived { alert_id, alert_message } => {
+            Error::TlsAlertReceived { alert_id: *alert_id, alert_message: alert_message.clone() }
+        }
+        Error::HttpResponseIncomplete => Error::HttpResponseIncomplete,
+        _ => Error::HttpProtocolError,
+    }
+}
+
+/// An error with its causes. The URL is left out: its query may say what should not be printed.
+pub(super) fn chain(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    if text.is_empty() { "the request failed".into() } else { text }
+}

@@ -1,0 +1,137 @@
+//! Grants: what a plugin gets from its host. The settings, one way out, somebody to be there, a log to write to. It has
+//! nothing else.
+//!
+//! ```no_run
+//! use host_harness::grant::{AuditLog, Credential, Egress, Grant};
+//! use std::{path::Path, sync::Arc};
+//!
+//! let audit = Arc::new(AuditLog::open(Path::new("audit.jsonl"))?);
+//! let grant = Grant::builder(r#"{"instance": …}"#, Egress::to("https://example.service-now.com")?, audit)
+//!     .credential(Credential::parse("servicenow=env:SERVICENOW_CREDENTIAL")?)
+//!     .build()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod address;
+pub mod audit;
+mod client;
+mod credential;
+mod egress;
+mod headers;
+mod observer;
+mod outgoing;
+
+pub use address::Addresses;
+pub use audit::{AuditError, AuditLog};
+pub use client::{ClientError, Route};
+pub use credential::{Credential, CredentialError};
+pub use egress::{Denial, Egress, EgressError, Reason, URI_BYTES};
+pub use headers::is_forbidden;
+pub use observer::{Exchange, Observer, Outcome, Usage};
+pub(crate) use outgoing::Outgoing;
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What one plugin may do, and who it is while it does it. Shared by all its stores.
+pub struct Grant {
+    pub(crate) settings: String,
+    pub(crate) egress: Egress,
+    pub(crate) credential: Option<Credential>,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) client: reqwest::Client,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let credential = self.credential.as_ref().map(Credential::name);
+        f.debug_struct("Grant").field("egress", &self.egress).field("credential", &credential).finish_non_exhaustive()
+    }
+}
+
+impl Grant {
+    /// Begins with what every plugin needs: its settings as JSON, its way out, the log. Without a credential its requests
+    /// say nothing of who sends them.
+    pub fn builder(settings: impl Into<String>, egress: Egress, audit: Arc<AuditLog>) -> Builder {
+        Builder {
+            settings: settings.into(),
+            egress,
+            audit,
+            credential: None,
+            route: Route::default(),
+            ca_bundle: None,
+            observer: None,
+        }
+    }
+
+    /// Where requests may go.
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// The log that it writes to.
+    pub fn audit(&self) -> &Arc<AuditLog> {
+        &self.audit
+    }
+
+    pub(crate) fn observe(&self, see: impl FnOnce(&dyn Observer)) {
+        if let Some(observer) = &self.observer {
+            see(observer.as_ref());
+        }
+    }
+}
+
+/// Makes a [`Grant`].
+#[must_use]
+pub struct Builder {
+    settings: String,
+    egress: Egress,
+    audit: Arc<AuditLog>,
+    credential: Option<Credential>,
+    route: Route,
+    ca_bundle: Option<Vec<u8>>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Builder {
+    /// Who the host is to ServiceNow.
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// Which proxy to take.
+    pub fn route(mut self, route: Route) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// Certificates in PEM form to trust beside the system's.
+    pub fn ca_bundle(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_bundle = Some(pem.into());
+        self
+    }
+
+    /// Who watches.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Sets up the client.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn build(self) -> Result<Arc<Grant>, ClientError> {
+        let client = client::client(&self.egress, &self.route, self.ca_bundle.as_deref())?;
+        Ok(Arc::new(Grant {
+            settings: self.settings,
+            egress: self.egress,
+            credential: self.credential,
+            audit: self.audit,
+            client,
+            observer: self.observer,
+        }))
+    }
+}

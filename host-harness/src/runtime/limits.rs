@@ -1,0 +1,270 @@
+//! What one call of a plugin may use up, and what happens when it uses more.
+//!
+//! Every default is a constant with its reason beside it. [`Limits`] holds what is in force; an embedder overrides what
+//! it must and keeps the rest.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// WebAssembly instructions, roughly, of one call: a few seconds of one core. A gate event in Rust needs under a
+/// thousandth of it; a mapping that carries a whole interpreter needs a tenth.
+pub const FUEL: u64 = 5_000_000_000;
+/// From the call of a hook to its answer, ServiceNow's time included. Longer than a slow Table API request (60 s, the
+/// REST transaction quota that ServiceNow ships with) and its one repeat after a refresh of the token.
+pub const WALL_CLOCK: Duration = Duration::from_secs(150);
+/// Bytes of linear memory, the plugin's and the mapping's together. An interpreter as a mapping needs some 40 MiB.
+pub const MEMORY: usize = 128 * MIB;
+/// Linear memories. The plugin has one, a mapping one, and each adapter between them none.
+pub const MEMORIES: usize = 8;
+/// Tables. A module has one or two; an interpreter of a dozen linked libraries one for all.
+pub const TABLES: usize = 32;
+/// Elements of all tables together. An interpreter has some 20,000 functions that can be called by pointer.
+pub const TABLE_ELEMENTS: usize = 100_000;
+/// Core instances. The plugin with the stock mapping has under ten; an interpreter as a mapping some forty.
+pub const INSTANCES: usize = 128;
+/// Live resources (requests, bodies, streams, fields) and live handles to them. One exchange has under ten at a time.
+pub const RESOURCES: usize = 1_000;
+/// Bytes of stack for WebAssembly. Wasmtime's own default: hundreds of nested calls.
+pub const STACK: usize = 512 * KIB;
+/// Bytes that the guest may hand to the host in one call of an import, and in an answer: above [`REQUEST_BYTES`], so that
+/// a body written at once reaches its own limit first.
+pub const HOSTCALL_BYTES: usize = 24 * MIB;
+/// Bytes of a request's body: evidence with its attachments, several times over.
+pub const REQUEST_BYTES: usize = 16 * MIB;
+/// Writes to a request's body, empty ones included: [`REQUEST_BYTES`] in the 4 KiB of a blocking write, twice over.
+pub const REQUEST_FRAMES: usize = 8_192;
+/// Bytes of a request's header fields, with what it costs to hold them (`wasi:http` counts 60 or so for each).
+pub const REQUEST_HEADER_BYTES: usize = 32 * KIB;
+/// Bytes of a reply's body. A page of 1,000 change requests with the fields that the plugin asks for is under 1 MiB.
+pub const REPLY_BYTES: usize = 16 * MIB;
+/// Pieces in which a reply's body arrives. A piece is what one read of the socket gave: at worst a few bytes.
+pub const REPLY_FRAMES: usize = 262_144;
+/// Bytes of a reply's header fields. ServiceNow sends some 3 KiB, cookies included.
+pub const REPLY_HEADER_BYTES: usize = 64 * KIB;
+/// Requests of one call. A deployment onto a hundred systems needs some two hundred at worst.
+pub const EXCHANGES: usize = 500;
+/// Audit entries of one call: a sweep of 10,000 waiting gates that all moved.
+pub const AUDIT_ENTRIES: usize = 20_000;
+/// Bytes of the audit entries of one call, as they are written: 400 for each of [`AUDIT_ENTRIES`].
+pub const AUDIT_BYTES: usize = 8 * MIB;
+/// Bytes of standard output and error that are kept of one call; the rest is dropped without an error, since a guest
+/// whose print fails would trap.
+pub const STDIO_BYTES: usize = 64 * KIB;
+/// Writes to standard output and error, empty ones included.
+pub const STDIO_WRITES: usize = 10_000;
+/// Bytes of an event as JSON: 10,000 waiting gates with their approvals, three times over.
+pub const EVENT_BYTES: usize = 32 * MIB;
+/// Bytes of a component: Python's is 38 MiB before it is stripped.
+pub const COMPONENT_BYTES: usize = 64 * MIB;
+/// Until a connection stands, TLS included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// From a request's last byte to the reply's first. ServiceNow ends a REST request itself after 60 s.
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(70);
+/// Between two pieces of a reply.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What one call may use up. `Default` gives the constants of this module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// See [`FUEL`].
+    pub fuel: u64,
+    /// See [`WALL_CLOCK`].
+    pub wall_clock: Duration,
+    /// See [`MEMORY`].
+    pub memory: usize,
+    /// See [`MEMORIES`].
+    pub memories: usize,
+    /// See [`TABLES`].
+    pub tables: usize,
+    /// See [`TABLE_ELEMENTS`].
+    pub table_elements: usize,
+    /// See [`INSTANCES`].
+    pub instances: usize,
+    /// See [`RESOURCES`].
+    pub resources: usize,
+    /// See [`STACK`]. Fixed when the host starts.
+    pub stack: usize,
+    /// See [`HOSTCALL_BYTES`].
+    pub hostcall_bytes: usize,
+    /// See [`REQUEST_BYTES`].
+    pub request_bytes: usize,
+    /// See [`REQUEST_FRAMES`].
+    pub request_frames: usize,
+    /// See [`REQUEST_HEADER_BYTES`].
+    pub request_header_bytes: usize,
+    /// See [`REPLY_BYTES`].
+    pub reply_bytes: usize,
+    /// See [`REPLY_FRAMES`].
+    pub reply_frames: usize,
+    /// See [`REPLY_HEADER_BYTES`].
+    pub reply_header_bytes: usize,
+    /// See [`EXCHANGES`].
+    pub exchanges: usize,
+    /// See [`AUDIT_ENTRIES`].
+    pub audit_entries: usize,
+    /// See [`AUDIT_BYTES`].
+    pub audit_bytes: usize,
+    /// See [`STDIO_BYTES`].
+    pub stdio_bytes: usize,
+    /// See [`STDIO_WRITES`].
+    pub stdio_writes: usize,
+    /// See [`EVENT_BYTES`].
+    pub event_bytes: usize,
+    /// See [`COMPONENT_BYTES`].
+    pub component_bytes: usize,
+    /// See [`REPLY_TIMEOUT`]; a shorter one that the guest asks for is kept.
+    pub reply_timeout: Duration,
+    /// See [`READ_TIMEOUT`]; a shorter one that the guest asks for is kept.
+    pub read_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel: FUEL,
+            wall_clock: WALL_CLOCK,
+            memory: MEMORY,
+            memories: MEMORIES,
+            tables: TABLES,
+            table_elements: TABLE_ELEMENTS,
+            instances: INSTANCES,
+            resources: RESOURCES,
+            stack: STACK,
+            hostcall_bytes: HOSTCALL_BYTES,
+            request_bytes: REQUEST_BYTES,
+            request_frames: REQUEST_FRAMES,
+            request_header_bytes: REQUEST_HEADER_BYTES,
+            reply_bytes: REPLY_BYTES,
+            reply_frames: REPLY_FRAMES,
+            reply_header_bytes: REPLY_HEADER_BYTES,
+            exchanges: EXCHANGES,
+            audit_entries: AUDIT_ENTRIES,
+            audit_bytes: AUDIT_BYTES,
+            stdio_bytes: STDIO_BYTES,
+            stdio_writes: STDIO_WRITES,
+            event_bytes: EVENT_BYTES,
+            component_bytes: COMPONENT_BYTES,
+            reply_timeout: REPLY_TIMEOUT,
+            read_timeout: READ_TIMEOUT,
+        }
+    }
+}
+
+/// Which limit a call ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// [`Limits::fuel`].
+    Fuel,
+    /// [`Limits::wall_clock`].
+    WallClock,
+    /// [`Limits::memory`].
+    Memory,
+    /// [`Limits::memories`].
+    Memories,
+    /// [`Limits::tables`].
+    Tables,
+    /// [`Limits::table_elements`].
+    TableElements,
+    /// [`Limits::instances`].
+    Instances,
+    /// [`Limits::resources`].
+    Resources,
+    /// [`Limits::stack`].
+    Stack,
+    /// [`Limits::hostcall_bytes`].
+    HostcallBytes,
+    /// [`Limits::request_bytes`].
+    RequestBytes,
+    /// [`Limits::request_frames`].
+    RequestFrames,
+    /// [`Limits::request_header_bytes`].
+    RequestHeaderBytes,
+    /// [`Limits::exchanges`].
+    Exchanges,
+    /// [`Limits::audit_entries`].
+    AuditEntries,
+    /// [`Limits::audit_bytes`].
+    AuditBytes,
+    /// [`Limits::stdio_writes`].
+    StdioWrites,
+}
+
+impl Limit {
+    /// The name of the field of [`Limits`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fuel => "fuel",
+            Self::WallClock => "wall-clock",
+            Self::Memory => "memory",
+            Self::Memories => "memories",
+            Self::Tables => "tables",
+            Self::TableElements => "table-elements",
+            Self::Instances => "instances",
+            Self::Resources => "resources",
+            Self::Stack => "stack",
+            Self::HostcallBytes => "hostcall-bytes",
+            Self::RequestBytes => "request-bytes",
+            Self::RequestFrames => "request-frames",
+            Self::RequestHeaderBytes => "request-header-bytes",
+            Self::Exchanges => "exchanges",
+            Self::AuditEntries => "audit-entries",
+            Self::AuditBytes => "audit-bytes",
+            Self::StdioWrites => "stdio-writes",
+        }
+    }
+
+    /// What [`Limits`] allows, in the unit of [`unit`](Self::unit).
+    pub fn allowed(self, limits: &Limits) -> u64 {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        match self {
+            Self::Fuel => limits.fuel,
+            Self::WallClock => u64::try_from(limits.wall_clock.as_millis()).unwrap_or(u64::MAX),
+            Self::Memory => count(limits.memory),
+            Self::Memories => count(limits.memories),
+            Self::Tables => count(limits.tables),
+            Self::TableElements => count(limits.table_elements),
+            Self::Instances => count(limits.instances),
+            Self::Resources => count(limits.resources),
+            Self::Stack => count(limits.stack),
+            Self::HostcallBytes => count(limits.hostcall_bytes),
+            Self::RequestBytes => count(limits.request_bytes),
+            Self::RequestFrames => count(limits.request_frames),
+            Self::RequestHeaderBytes => count(limits.request_header_bytes),
+            Self::Exchanges => count(limits.exchanges),
+            Self::AuditEntries => count(limits.audit_entries),
+            Self::AuditBytes => count(limits.audit_bytes),
+            Self::StdioWrites => count(limits.stdio_writes),
+        }
+    }
+
+    /// What it counts.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Fuel => "units of fuel",
+            Self::WallClock => "ms",
+            Self::Memory
+            | Self::Stack
+            | Self::HostcallBytes
+            | Self::RequestBytes
+            | Self::RequestHeaderBytes
+            | Self::AuditBytes => "bytes",
+            Self::Memories => "memories",
+            Self::Tables => "tables",
+            Self::TableElements => "elements",
+            Self::Instances => "instances",
+            Self::Resources => "resources",
+            Self::RequestFrames | Self::StdioWrites => "writes",
+            Self::Exchanges => "requests",
+            Self::AuditEntries => "entries",
+        }
+    }
+}
+
+/// A limit was reached. Travels through wasmtime as an error, so that the guest cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the limit `{}` was reached", .0.name())]
+pub(crate) struct LimitHit(pub(crate) Limit);

@@ -1,0 +1,273 @@
+//! Calling a plugin: each call in a store of its own, which goes with it.
+
+use super::bindings::ItsmPlugin;
+use super::error::{Blame, CallError, diagnose, ended};
+use super::facts::Facts;
+use super::hook::{Call, Hook, Reply, Waits};
+use super::host::Loaded;
+use super::limits::{Limit, Limits};
+use super::meter::{End, Meter};
+use super::sandbox::Sandbox;
+use crate::grant::audit::{Note, Who};
+use crate::grant::{AuditError, Grant, Usage};
+use itsm_contract::Answer;
+use itsm_contract::answers::{Deployment, Description, Event, Finding, Incident, Planned, Receipt, Review, Waiting};
+use itsm_contract::events::{BuildRequest, BuildResult, DeployEvent, FailureEvent};
+use itsm_contract::types::Gate;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+use wasmtime::Store;
+
+/// Units of fuel after which a busy guest lets other tasks run: some hundred microseconds.
+const YIELD_INTERVAL: u64 = 200_000;
+
+/// A component with a grant. Cheap to clone; any number of calls may run at once.
+#[derive(Clone)]
+pub struct Plugin {
+    loaded: Loaded,
+    grant: Arc<Grant>,
+    mapping: bool,
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("loaded", &self.loaded).field("grant", &self.grant).finish_non_exhaustive()
+    }
+}
+
+/// One call in its store: `$plugin` is the instance, `$store` the store, `$call` what is done with them.
+macro_rules! call {
+    ($self:ident, $hook:expr, $key:expr, |$plugin:ident, $store:ident| $call:expr) => {{
+        let meter = Arc::new(Meter::new(Arc::clone(&$self.loaded.limits)));
+        let mut store = $self.store(&meter, $key)?;
+        let began = Instant::now();
+        let watched = {
+            let work = async {
+                let $plugin: ItsmPlugin = $self.loaded.pre.instantiate_async(&mut store).await?;
+                let $store = &mut store;
+                $call.await
+            };
+            watch(&meter, work).await
+        };
+        $self.close($hook, $key, &meter, store, began, watched).await
+    }};
+}
+
+impl Plugin {
+    pub(super) fn new(loaded: Loaded, grant: Arc<Grant>) -> Self {
+        Self { loaded, grant, mapping: true }
+    }
+
+    /// The same with the mapping off: the plugin sends its own fields. For another try after a [`Blame::Mapping`].
+    #[must_use]
+    pub fn without_mapping(&self) -> Self {
+        Self { mapping: false, ..self.clone() }
+    }
+
+    /// What it may do.
+    pub fn grant(&self) -> &Arc<Grant> {
+        &self.grant
+    }
+
+    /// What is in force.
+    pub fn limits(&self) -> &Limits {
+        &self.loaded.limits
+    }
+
+    /// Calls whichever hook the call is for.
+    ///
+    /// # Errors
+    /// See [`CallError`]; so do all that follow. A failure that the plugin answers is an answer.
+    pub async fn call(&self, call: &Call) -> Result<Reply, CallError> {
+        Ok(match call {
+            Call::OnBuildRequested(request) => Reply::OnBuildRequested(self.on_build_requested(request).await?),
+            Call::OnFailure(event) => Reply::OnFailure(self.on_failure(event).await?),
+            Call::OnDeploy(event) => Reply::OnDeploy(self.on_deploy(event).await?),
+            Call::OnBuildFinished(event) => Reply::OnBuildFinished(self.on_build_finished(event).await?),
+            Call::Check(Waits { waiting, cursor }) => Reply::Check(self.check(waiting, cursor.as_deref()).await?),
+            Call::Describe => Reply::Describe(self.describe().await?),
+            Call::Validate(settings) => Reply::Validate(self.validate(settings).await?),
+            Call::TestConnection => Reply::TestConnection(self.test_connection().await?),
+            Call::Preview(event) => Reply::Preview(self.preview(event).await?),
+        })
+    }
+
+    /// `itsm-integration.on-build-requested`: a controlled build is about to start; may it?
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn on_build_requested(&self, request: &BuildRequest) -> Result<Answer<Gate>, CallError> {
+        call!(self, Hook::OnBuildRequested, Some(&request.delivery.key), |plugin, store| {
+            plugin.openfactory_itsm_itsm_integration().call_on_build_requested(store, request)
+        })
+    }
+
+    /// `itsm-integration.on-failure`: something failed.
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn on_failure(&self, event: &FailureEvent) -> Result<Answer<Option<Incident>>, CallError> {
+        call!(self, Hook::OnFailure, Some(&event.delivery.key), |plugin, store| {
+            plugin.openfactory_itsm_itsm_integration().call_on_failure(store, event)
+        })
+    }
+
+    /// `itsm-integration.on-deploy`: a deployment moved.
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn on_deploy(&self, event: &DeployEvent) -> Result<Answer<Deployment>, CallError> {
+        call!(self, Hook::OnDeploy, Some(&event.delivery.key), |plugin, store| {
+            plugin.openfactory_itsm_itsm_integration().call_on_deploy(store, event)
+        })
+    }
+
+    /// `evidence.on-build-finished`: a build ended.
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn on_build_finished(&self, event: &BuildResult) -> Result<Answer<Receipt>, CallError> {
+        call!(self, Hook::OnBuildFinished, Some(&event.delivery.key), |plugin, store| {
+            plugin.openfactory_itsm_evidence().call_on_build_finished(store, event)
+        })
+    }
+
+    /// `approvals.check`: what of the waiting gates moved since `cursor`?
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn check(&self, waiting: &[Waiting], cursor: Option<&str>) -> Result<Answer<Review>, CallError> {
+        call!(self, Hook::Check, None, |plugin, store| {
+            plugin.openfactory_itsm_approvals().call_check(store, waiting, cursor)
+        })
+    }
+
+    /// `diagnostics.describe`: what the plugin is.
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn describe(&self) -> Result<Description, CallError> {
+        call!(self, Hook::Describe, None, |plugin, store| plugin.openfactory_itsm_diagnostics().call_describe(store))
+    }
+
+    /// `diagnostics.validate`: what is wrong with these settings, as JSON? They need not be the grant's.
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn validate(&self, settings: &str) -> Result<Vec<Finding>, CallError> {
+        call!(self, Hook::Validate, None, |plugin, store| {
+            plugin.openfactory_itsm_diagnostics().call_validate(store, settings)
+        })
+    }
+
+    /// `diagnostics.test-connection`: does all work that the settings ask for?
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn test_connection(&self) -> Result<Vec<Finding>, CallError> {
+        call!(self, Hook::TestConnection, None, |plugin, store| {
+            plugin.openfactory_itsm_diagnostics().call_test_connection(store)
+        })
+    }
+
+    /// `diagnostics.preview`: what would this event do?
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn preview(&self, event: &Event) -> Result<Answer<Vec<Planned>>, CallError> {
+        call!(self, Hook::Preview, None, |plugin, store| {
+            plugin.openfactory_itsm_diagnostics().call_preview(store, event)
+        })
+    }
+
+    fn store(&self, meter: &Arc<Meter>, key: Option<&str>) -> Result<Store<Sandbox>, CallError> {
+        let limits = &meter.limits;
+        let sandbox = Sandbox::new(Arc::clone(&self.grant), Arc::clone(meter), self.mapping, key.map(str::to_owned));
+        let mut store = Store::new(self.loaded.pre.engine(), sandbox);
+        store.limiter(|sandbox| &mut sandbox.limiter);
+        store.set_hostcall_fuel(limits.hostcall_bytes);
+        store.set_max_component_handles(limits.resources);
+        let fuel = store.set_fuel(limits.fuel).and_then(|()| store.fuel_async_yield_interval(Some(YIELD_INTERVAL)));
+        fuel.map_err(|error| CallError::Host(error.to_string()))?;
+        Ok(store)
+    }
+
+    /// Says what became of a call, writes it down, and lets the store go.
+    async fn close<R: Facts>(
+        &self,
+        hook: Hook,
+        key: Option<&str>,
+        meter: &Meter,
+        mut store: Store<Sandbox>,
+        began: Instant,
+        watched: Watched<R>,
+    ) -> Result<R, CallError> {
+        // Asked before the store goes and takes its requests with it.
+        let blame = if meter.is_waiting() { Blame::ServiceNow } else { Blame::Guest };
+        let usage = Usage {
+            fuel: self.limits().fuel.saturating_sub(store.get_fuel().unwrap_or_default()),
+            memory: store.data().limiter.memory(),
+            exchanges: meter.exchanges(),
+            took: began.elapsed(),
+        };
+        let outcome = match (meter.why(), watched) {
+            (_, Watched::TimedOut) => Err(ended(&End::Limit(Limit::WallClock), self.limits(), blame)),
+            (None, Watched::Done(Ok(answer))) => Ok(answer),
+            (_, Watched::Done(Err(error))) => {
+                let sandbox = store.data_mut();
+                Err(diagnose(&error, meter, sandbox.panic.take(), sandbox.printed.text()))
+            }
+            (Some(end), _) => Err(ended(end, self.limits(), Blame::Guest)),
+            (None, Watched::Ended) => Err(CallError::Host("the call was ended for no reason".into())),
+        };
+        drop(store);
+        self.grant.observe(|observer| observer.called(hook.name(), &usage));
+        self.write_down(hook, key, &outcome).await.map_err(|error| CallError::Host(error.to_string()))?;
+        outcome
+    }
+
+    async fn write_down<R: Facts>(
+        &self,
+        hook: Hook,
+        key: Option<&str>,
+        outcome: &Result<R, CallError>,
+    ) -> Result<(), AuditError> {
+        let note = |action: &str| Note { key: key.map(str::to_owned), ..Note::new(action).with("hook", hook.name()) };
+        let notes = match outcome {
+            Ok(answer) => answer.trace(note("call.answered")),
+            Err(error) => {
+                vec![note("call.failed").with("blame", error.blame().to_string()).with("why", error.to_string())]
+            }
+        };
+        let audit = Arc::clone(self.grant.audit());
+        for note in notes {
+            audit.note(Who::Host, note)?;
+        }
+        // The disk takes its time; others go on meanwhile.
+        match tokio::task::spawn_blocking(move || audit.sync()).await {
+            Ok(synced) => synced,
+            // Only a runtime that is going down does not run it; then the system writes the log out by itself.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// How a call came to its end.
+enum Watched<R> {
+    Done(wasmtime::Result<R>),
+    Ended,
+    TimedOut,
+}
+
+/// Waits for a call, until the meter or the clock ends it.
+async fn watch<R>(meter: &Meter, work: impl Future<Output = wasmtime::Result<R>>) -> Watched<R> {
+    let either = async {
+        tokio::select! {
+            biased;
+            done = work => Watched::Done(done),
+            () = meter.ended() => Watched::Ended,
+        }
+    };
+    tokio::time::timeout(meter.limits.wall_clock, either).await.unwrap_or(Watched::TimedOut)
+}
