@@ -4,7 +4,7 @@ use crate::plugin::Plugin;
 use crate::servicenow::Error;
 use crate::{event, evidence, incident};
 use itsm_contract::answers::Receipt;
-use itsm_contract::events::{BuildOutcome, BuildResult, FailedStep};
+use itsm_contract::events::{BuildOutcome, BuildResult};
 use itsm_contract::types::{Approval, Failure, Ticket};
 
 /// Attaches what is known of a build to its change request, and resolves the incidents that its success puts right.
@@ -30,17 +30,13 @@ pub fn on_build_finished(plugin: &Plugin, result: &BuildResult) -> Result<Receip
     Ok(receipt)
 }
 
-/// What this success puts right: the thing that the event names, else that the build failed, or its verification.
+/// Resolves what this success puts right, and the incident of its own delivery.
 fn recovered(plugin: &Plugin, result: &BuildResult) -> Vec<Result<Vec<Ticket>, Failure>> {
     let mut resolved = Vec::new();
     if result.outcome == BuildOutcome::Passed {
-        let steps = [FailedStep::Build, FailedStep::Verification];
-        let thing = |step| incident::thing(result.thing.as_deref(), &result.build, step, result.environment.as_ref());
-        let mut things: Vec<String> = steps.iter().map(thing).collect();
-        things.dedup();
         let change = result.gate.as_ref().and_then(|gate| gate.change.as_ref());
         let what = format!("Build {}", result.build.id);
-        for thing in things {
+        for thing in incident::things(result) {
             resolved.push(incident::resolve_thing(plugin, &thing, &result.delivery, &what, change));
         }
     }

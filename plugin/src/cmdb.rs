@@ -15,10 +15,11 @@ mod relation;
 mod tests;
 
 use crate::event::invalid;
+use crate::mapping::compare;
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Kind, Query};
 use ire::Mode;
-use itsm_contract::answers::Item;
+use itsm_contract::answers::{Item, Planned};
 use itsm_contract::events::{DeployEvent, DeployPhase};
 use itsm_contract::types::{Build, Environment, Failure, System};
 
@@ -29,6 +30,8 @@ pub struct Recorded {
     pub items: Vec<Item>,
     /// What is not done. If any of it is `retry`, the event is delivered again.
     pub unfinished: Vec<Failure>,
+    /// What was sent of the image and the systems.
+    sent: Vec<item::Item>,
 }
 
 /// Records the image and the systems that have it now: all of them after a success, those that received it after a
@@ -38,8 +41,27 @@ pub fn record(plugin: &Plugin, event: &DeployEvent) -> Recorded {
 }
 
 /// What [`record`] would do. Reads, and asks identification and reconciliation what it would do.
-pub fn preview(plugin: &Plugin, event: &DeployEvent) -> Recorded {
-    run(plugin, event, Mode::Query)
+///
+/// # Errors
+/// Where it would do nothing at all.
+pub fn plan(plugin: &Plugin, event: &DeployEvent) -> Result<Vec<Planned>, Failure> {
+    let recorded = run(plugin, event, Mode::Query);
+    if let (true, Some(failure)) = (recorded.items.is_empty(), recorded.unfinished.into_iter().next()) {
+        return Err(failure);
+    }
+    let planned = |(index, item): (usize, Item)| {
+        // The image and the systems come first; relations have the same names as none of them.
+        let sent = recorded.sent.iter().find(|sent| sent.name == item.name && index <= event.systems.len());
+        let kind = match (sent, item.ticket) {
+            (Some(sent), _) => sent.class.clone(),
+            (None, Some(ticket)) => ticket.kind,
+            (None, None) if index <= event.systems.len() => "cmdb_ci".into(),
+            (None, None) => "cmdb_rel_ci".into(),
+        };
+        let fields = sent.map(|sent| compare(&sent.defaults, &sent.values)).unwrap_or_default();
+        Planned { kind, name: item.name, outcome: item.outcome, fields }
+    };
+    Ok(recorded.items.into_iter().enumerate().map(planned).collect())
 }
 
 fn run(plugin: &Plugin, event: &DeployEvent, mode: Mode) -> Recorded {

@@ -1,30 +1,53 @@
 //! What an administrator asks before trusting a set-up.
-use crate::plugin::Plugin;
-use crate::transport::Mapping;
-use itsm_contract::answers::{Description, Event, Finding, Planned};
-use itsm_contract::types::Failure;
+
+mod connection;
+mod preview;
+mod validate;
+
+pub use connection::test as test_connection;
+pub use preview::preview;
+pub use validate::validate;
+
+use crate::settings;
+use itsm_contract::answers::{Description, Finding, Health};
+use itsm_contract::types::{Failure, Problem};
+
 /// What this plugin is.
 pub fn describe() -> Description {
-    Description { name: "servicenow".into(), version: env!("CARGO_PKG_VERSION").into(), settings_schema: String::new() }
+    Description {
+        name: "servicenow".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        settings_schema: settings::SCHEMA.into(),
+    }
 }
-/// Checks settings and rules.
-pub fn validate(_: &str, _: &dyn Mapping) -> Vec<Finding> {
-    Vec::new()
+
+/// The one finding of a connection test that could not begin: the settings cannot be used.
+pub fn unusable(failure: Failure) -> Vec<Finding> {
+    let problem = match failure {
+        Failure::Retry(later) => later.problem,
+        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => problem,
+    };
+    vec![broken("settings", problem)]
 }
-/// Test Connection.
-pub fn test_connection(_: &Plugin) -> Vec<Finding> {
-    Vec::new()
+
+fn finding(subject: &str, health: Health, problem: Option<Problem>) -> Finding {
+    Finding { subject: subject.into(), health, problem }
 }
-/// One finding: the settings cannot be used.
-pub fn unusable(_: Failure) -> Vec<Finding> {
-    Vec::new()
+
+fn ok(subject: &str) -> Finding {
+    finding(subject, Health::Ok, None)
 }
-/// What a hook would do.
-pub fn preview(_: &Plugin, _: &Event) -> Result<Vec<Planned>, Failure> {
-    Err(Failure::InvalidEvent(itsm_contract::types::Problem {
-        code: "x".into(),
-        summary: "not built yet".into(),
-        remedy: String::new(),
+
+fn broken(subject: &str, problem: Problem) -> Finding {
+    finding(subject, Health::Broken, Some(problem))
+}
+
+fn skipped(subject: &str, why: &str) -> Finding {
+    let problem = Problem {
+        code: "diagnostics.skipped".into(),
+        summary: format!("not looked at: {why}"),
+        remedy: "nothing to do by itself".into(),
         detail: None,
-    }))
+    };
+    finding(subject, Health::Skipped, Some(problem))
 }

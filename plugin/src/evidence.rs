@@ -16,8 +16,9 @@ use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Error, Kind};
 use crate::settings::Placement;
 use attach::Attachments;
+use itsm_contract::answers::Planned;
 use itsm_contract::events::{BuildResult, Content, EvidenceFile};
-use itsm_contract::types::{Approval, Failure, Ticket};
+use itsm_contract::types::{Approval, Failure, ItemOutcome, Ticket};
 use statement::{Context, File, Kept};
 
 /// What became of a build's evidence.
@@ -71,6 +72,44 @@ pub fn record(
     plugin.audit("evidence.recorded", &event.delivery.key, change, &details);
     recorded.digest = statement.digest;
     Ok(recorded)
+}
+
+/// What [`record`] would do.
+///
+/// # Errors
+/// As [`record`].
+pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failure> {
+    for (index, file) in event.files.iter().enumerate() {
+        check(index, file)?;
+    }
+    let settings = plugin.settings();
+    let change = event.gate.as_ref().and_then(|gate| gate.change.as_ref());
+    let Some(change) = change.filter(|_| settings.workflows.evidence) else { return Ok(Vec::new()) };
+    let mut planned = Vec::new();
+    let mut plan = |kind: &str, name: &str, outcome| {
+        planned.push(Planned { kind: kind.into(), name: name.into(), outcome, fields: Vec::new() });
+    };
+    if settings.evidence.placement != Placement::Link {
+        let attachments = Attachments::read(plugin, change)?;
+        for file in &event.files {
+            let outcome = match (&file.content, listed(file, true).kept) {
+                (Content::Bytes(content), Kept::Attached) if attachments.hold(&file.name, content)? => {
+                    ItemOutcome::Unchanged
+                }
+                (_, Kept::Attached) => ItemOutcome::Created,
+                _ => ItemOutcome::Skipped,
+            };
+            plan("sys_attachment", &file.name, outcome);
+        }
+        // Its content depends on who approved by then: that one of its name is there tells enough.
+        let name = Statement::file_name(&event.build);
+        let outcome = if attachments.has(&name) { ItemOutcome::Unchanged } else { ItemOutcome::Created };
+        plan("sys_attachment", &name, outcome);
+    }
+    if settings.evidence.placement != Placement::Attach {
+        plan(&change.kind, &change.number, ItemOutcome::Updated);
+    }
+    Ok(planned)
 }
 
 fn read_approvals(

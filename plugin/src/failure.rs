@@ -1,7 +1,6 @@
 //! Something failed: an incident, where the settings ask for one.
 
 use crate::plugin::Plugin;
-use crate::settings::Step;
 use crate::{event, incident};
 use itsm_contract::{answers::Incident, events::FailureEvent, types::Failure};
 
@@ -11,9 +10,7 @@ use itsm_contract::{answers::Incident, events::FailureEvent, types::Failure};
 /// Where ServiceNow cannot be asked, or refuses.
 pub fn on_failure(plugin: &Plugin, failed: &FailureEvent) -> Result<Option<Incident>, Failure> {
     event::check(&failed.delivery, &failed.build)?;
-    let settings = plugin.settings();
-    let wanted = settings.workflows.incidents && settings.incident.steps.contains(&Step::of(&failed.step));
-    let answer = if wanted { Some(incident::open(plugin, failed)?) } else { None };
+    let answer = if incident::is_wanted(plugin, failed) { Some(incident::open(plugin, failed)?) } else { None };
     incident::delivered(plugin, &failed.delivery)?;
     Ok(answer)
 }

@@ -10,13 +10,14 @@ mod text;
 mod tests;
 
 pub use marker::{Marker, Word};
-pub use open::open;
-pub use resolve::resolve as resolve_thing;
+pub use open::{open, plan};
+pub use resolve::{close_code, plan_resolve, resolve as resolve_thing};
 pub use text::{image as image_name, tier_name};
 
 use crate::plugin::Plugin;
+use crate::settings::Step;
 use chain::Incident;
-use itsm_contract::events::FailedStep;
+use itsm_contract::events::{BuildResult, FailedStep, FailureEvent};
 use itsm_contract::types::{Build, Delivery, Environment, Failure, Ticket};
 
 /// What counts as the same failure: what the event says, else image name, step and environment. For a delivery, the event
@@ -30,6 +31,20 @@ pub fn thing(given: Option<&str>, build: &Build, step: &FailedStep, environment:
             format!("{}/{}/{environment}", build.image.name, step_name(step))
         }
     }
+}
+
+/// Whether the settings ask for an incident.
+pub fn is_wanted(plugin: &Plugin, event: &FailureEvent) -> bool {
+    let settings = plugin.settings();
+    settings.workflows.incidents && settings.incident.steps.contains(&Step::of(&event.step))
+}
+
+/// What a build's success puts right: the thing that it names, else that the build failed, or its verification.
+pub fn things(result: &BuildResult) -> Vec<String> {
+    let thing = |step: &FailedStep| thing(result.thing.as_deref(), &result.build, step, result.environment.as_ref());
+    let mut things: Vec<String> = [FailedStep::Build, FailedStep::Verification].iter().map(thing).collect();
+    things.dedup();
+    things
 }
 
 /// The thing that failed when the event with this delivery key could not be delivered.

@@ -6,6 +6,7 @@
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Error, Kind};
 use crate::transport::{Field, Mapped, Value};
+use itsm_contract::answers::PlannedField;
 use itsm_contract::types::{Failure, Problem};
 use serde::Serialize;
 use serde_json::Map;
@@ -130,6 +131,30 @@ pub fn fill(
         filled.values.insert(field.name, value.into());
     }
     Ok(filled)
+}
+
+/// What would be sent, beside what the plugin would send without a mapping. Fields that no mapping sees are the plugin's
+/// own.
+pub fn compare(defaults: &[Field], values: &Map<String, serde_json::Value>) -> Vec<PlannedField> {
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let default = |name: &str| {
+        let field = defaults.iter().find(|field| field.name == name)?;
+        let (Value::Text(value) | Value::Named(value)) = &field.value;
+        Some(value.clone())
+    };
+    let sent = values.iter().map(|(name, value)| PlannedField {
+        name: name.clone(),
+        default: default(name),
+        value: Some(text(value)),
+    });
+    let left_out = defaults.iter().filter(|field| !values.contains_key(&field.name)).map(|field| PlannedField {
+        name: field.name.clone(),
+        default: default(&field.name),
+        value: None,
+    });
+    let mut fields: Vec<PlannedField> = sent.chain(left_out).collect();
+    fields.sort_by(|one, other| one.name.cmp(&other.name));
+    fields
 }
 
 /// Cut to what the column keeps, with an ellipsis, and audited.

@@ -53,6 +53,8 @@ pub struct Item {
     pub key: String,
     /// By ServiceNow's names; each is text.
     pub values: Map<String, Value>,
+    /// What would be sent without a mapping.
+    pub defaults: Vec<Field>,
 }
 
 impl Item {
@@ -70,12 +72,12 @@ impl Item {
             Field::text("short_description", describe(image)),
             Field::text("install_status", "1"),
         ];
-        let filled = fill(plugin, RecordKind::Image, event, defaults)?;
+        let filled = fill(plugin, RecordKind::Image, event, defaults.clone())?;
         let mut values = filled.values;
         // How relations to images of ours are told from any other.
         values.insert("correlation_id".into(), key.clone().into());
         let class = filled.class_name.unwrap_or_else(|| plugin.settings().cmdb.image_class.clone());
-        Ok(Self { name, class, key, values })
+        Ok(Self { name, class, key, values, defaults })
     }
 
     /// The item of a system. `event` is the deployment without its list of systems, as JSON: a fleet's mapping would
@@ -106,12 +108,13 @@ impl Item {
         if let Value::Object(fields) = &mut event_of_one {
             fields.insert("system".into(), serde_json::to_value(system).unwrap_or_default());
         }
-        let filled = fill(plugin, RecordKind::System, &event_of_one, defaults)?;
+        let filled = fill(plugin, RecordKind::System, &event_of_one, defaults.clone())?;
         Ok(Self {
             name: system.name.clone(),
             class: filled.class_name.unwrap_or_else(|| class.clone()),
             key: key::system(plugin, &event.environment, system),
             values: filled.values,
+            defaults,
         })
     }
 

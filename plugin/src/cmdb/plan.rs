@@ -29,8 +29,17 @@ pub fn run(
     let late = overtaken(plugin, event)?;
     let image = Item::image(plugin, event)?;
     let lean = item::lean(event);
-    let mut run =
-        Run { plugin, event, mode, kind, image, image_outcome: None, systems: Vec::new(), relations: Vec::new() };
+    let mut run = Run {
+        plugin,
+        event,
+        mode,
+        kind,
+        image,
+        image_outcome: None,
+        systems: Vec::new(),
+        relations: Vec::new(),
+        sent: Vec::new(),
+    };
     let mut items = Vec::new();
     for system in systems {
         if late.contains(&key::system(plugin, &event.environment, system)) {
@@ -61,6 +70,7 @@ struct Run<'a> {
     image_outcome: Option<Outcome>,
     systems: Vec<answers::Item>,
     relations: Vec<answers::Item>,
+    sent: Vec<Item>,
 }
 
 impl Run<'_> {
@@ -73,6 +83,7 @@ impl Run<'_> {
 
     fn send(&mut self, systems: &[Item]) -> Result<(), Failure> {
         let payload: Vec<Item> = std::iter::once(&self.image).chain(systems).cloned().collect();
+        self.sent.extend_from_slice(if self.sent.is_empty() { &payload } else { systems });
         let reply = ire::send(self.plugin, self.mode, &payload, self.event.delivery.occurred_at)?;
         let mut outcomes = reply.items.into_iter();
         let image = outcomes.next();
@@ -192,6 +203,7 @@ impl Run<'_> {
         }
         recorded.unfinished.extend(unfinished(&items));
         recorded.items = items;
+        recorded.sent = self.sent;
     }
 }
 

@@ -29,17 +29,34 @@ impl<'a> Attachments<'a> {
         Ok(Self { plugin, change, held, added: Vec::new() })
     }
 
+    /// Whether a file of this name is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.held.iter().any(|file| file.text("file_name") == name)
+    }
+
+    /// Whether a file of this name and content is there.
+    ///
+    /// # Errors
+    /// Where the instance states no hash and the content cannot be read.
+    pub fn hold(&self, name: &str, content: &[u8]) -> Result<bool, Error> {
+        let hash = hex(&Sha256::digest(content));
+        for file in self.held.iter().filter(|file| file.text("file_name") == name) {
+            if self.hash(file)? == hash {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Attaches a file, unless one of the same name and content is there.
     ///
     /// # Errors
     /// Where ServiceNow refuses it, or stored something else.
     pub fn add(&mut self, name: &str, media_type: &str, content: &[u8]) -> Result<(), Error> {
-        let hash = hex(&Sha256::digest(content));
-        for file in self.held.iter().filter(|file| file.text("file_name") == name) {
-            if self.hash(file)? == hash {
-                return Ok(());
-            }
+        if self.hold(name, content)? {
+            return Ok(());
         }
+        let hash = hex(&Sha256::digest(content));
         let client = self.plugin.client();
         let file = client.attach(&self.change.kind, &self.change.id, name, media_type, content)?;
         if file.has("hash") && file.text("hash") != hash {

@@ -4,11 +4,11 @@ use super::chain::{CANCELED, Chain, Found, IN_PROGRESS, Incident, State};
 use super::marker::{Marker, Word};
 use super::{text, thing};
 use crate::cmdb;
-use crate::mapping::{RecordKind, fill};
+use crate::mapping::{RecordKind, compare, fill};
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Error, Inserted, Kind};
 use crate::transport::{Field, Value};
-use itsm_contract::answers;
+use itsm_contract::answers::{self, Planned};
 use itsm_contract::events::{FailedStep, FailureEvent};
 use itsm_contract::types::{Failure, ItemOutcome, Later, Problem, Ticket};
 use serde_json::{Map, Value as Json};
@@ -36,10 +36,7 @@ pub fn open(plugin: &Plugin, event: &FailureEvent) -> Result<answers::Incident, 
             Some(incident) if is_overtaken(&incident, event) => {
                 return Ok(answer(plugin, &incident, ItemOutcome::Skipped));
             }
-            Some(incident) if incident.state == State::Open => return add(plugin, &incident, event, &marker, false),
-            Some(incident) if incident.state == State::Resolved && plugin.settings().incident.reopen => {
-                return add(plugin, &incident, event, &marker, true);
-            }
+            Some(incident) if takes_notes(plugin, &incident) => return add(plugin, &incident, event, &marker),
             earlier => {
                 let values = values(plugin, event, earlier.as_ref(), &marker)?;
                 let identity = chain.after(earlier.as_ref());
@@ -71,6 +68,44 @@ pub fn open(plugin: &Plugin, event: &FailureEvent) -> Result<answers::Incident, 
     }))
 }
 
+/// What [`open`] would do.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked.
+pub fn plan(plugin: &Plugin, event: &FailureEvent) -> Result<Planned, Failure> {
+    let thing = thing(event.thing.as_deref(), &event.build, &event.step, event.environment.as_ref());
+    let chain = Chain::new(&plugin.settings().instance.tenant, &thing);
+    let marker = Marker::new(Word::Failed, &event.delivery);
+    let found = chain.read(plugin.client())?;
+    let planned = |name: &str, outcome, fields| Planned { kind: "incident".into(), name: name.into(), outcome, fields };
+    if let Some(known) = found.incidents.iter().find(|incident| incident.knows(&marker)) {
+        return Ok(planned(&known.number, ItemOutcome::Unchanged, Vec::new()));
+    }
+    match found.current {
+        Some(incident) if is_overtaken(&incident, event) => {
+            Ok(planned(&incident.number, ItemOutcome::Skipped, Vec::new()))
+        }
+        Some(incident) if takes_notes(plugin, &incident) => {
+            let values = addition(plugin, &incident, event, &marker);
+            Ok(planned(&incident.number, ItemOutcome::Updated, compare(&[], &values)))
+        }
+        earlier => {
+            let defaults = fields(plugin, event, earlier.as_ref())?;
+            let values = values(plugin, event, earlier.as_ref(), &marker)?;
+            Ok(planned(&thing, ItemOutcome::Created, compare(&defaults, &values)))
+        }
+    }
+}
+
+/// Whether a failure adds to this incident.
+fn takes_notes(plugin: &Plugin, incident: &Incident) -> bool {
+    match incident.state {
+        State::Open => true,
+        State::Resolved => plugin.settings().incident.reopen,
+        State::Closed => false,
+    }
+}
+
 /// The thing succeeded after this failure and before it was told: there is nothing to put right.
 fn is_overtaken(incident: &Incident, event: &FailureEvent) -> bool {
     incident.state != State::Open
@@ -90,22 +125,28 @@ pub(super) fn withdraw_doubles(plugin: &Plugin, found: &Found, key: &str) -> Res
     Ok(found.current.clone())
 }
 
-fn add(
-    plugin: &Plugin,
-    incident: &Incident,
-    event: &FailureEvent,
-    marker: &Marker,
-    reopens: bool,
-) -> Result<answers::Incident, Failure> {
+/// What a further failure sends.
+fn addition(plugin: &Plugin, incident: &Incident, event: &FailureEvent, marker: &Marker) -> Map<String, Json> {
     let note = format!("{}\n\n{}", text::repeat(event, &plugin.settings().incident), marker.text());
     let mut values = Map::new();
     values.insert("work_notes".into(), note.into());
-    if reopens {
+    if incident.state == State::Resolved {
         values.insert("state".into(), IN_PROGRESS.into());
     }
     if let Some(change) = event.change.as_ref().filter(|change| incident.is_new_change(&change.id)) {
         values.insert("rfc".into(), change.id.clone().into());
     }
+    values
+}
+
+fn add(
+    plugin: &Plugin,
+    incident: &Incident,
+    event: &FailureEvent,
+    marker: &Marker,
+) -> Result<answers::Incident, Failure> {
+    let reopens = incident.state == State::Resolved;
+    let values = addition(plugin, incident, event, marker);
     let record = plugin.client().update("incident", &incident.sys_id, values, "state")?;
     if reopens && record.text("state") != IN_PROGRESS {
         return Err(Error::new(Kind::ReplyUnexpected, "PATCH incident")

@@ -5,7 +5,8 @@ use super::marker::{Marker, Word};
 use super::open::{ticket, withdraw_doubles};
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind, Query};
-use itsm_contract::types::{Delivery, Failure, Problem, Ticket};
+use itsm_contract::answers::Planned;
+use itsm_contract::types::{Delivery, Failure, ItemOutcome, Problem, Ticket};
 use serde_json::Map;
 
 /// Resolution codes that say what happened, the fittest first: those of current releases, then of older ones. None is
@@ -56,6 +57,30 @@ pub fn resolve(
     }
 }
 
+/// What [`resolve`] would do; none where there is nothing to resolve.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked.
+pub fn plan_resolve(plugin: &Plugin, thing: &str, delivery: &Delivery) -> Result<Option<Planned>, Failure> {
+    if !plugin.settings().workflows.incidents || !plugin.settings().incident.resolve {
+        return Ok(None);
+    }
+    let found = Chain::new(&plugin.settings().instance.tenant, thing).read(plugin.client())?;
+    let marker = Marker::new(Word::Succeeded, delivery);
+    let planned = |incident: &Incident, outcome| {
+        Some(Planned { kind: "incident".into(), name: incident.number.clone(), outcome, fields: Vec::new() })
+    };
+    if let Some(known) = found.incidents.iter().find(|incident| incident.knows(&marker)) {
+        return Ok(planned(known, ItemOutcome::Unchanged));
+    }
+    Ok(match found.current {
+        Some(incident) if incident.state == State::Open && !has_failed_since(&incident, delivery) => {
+            planned(&incident, ItemOutcome::Updated)
+        }
+        _ => None,
+    })
+}
+
 /// The thing failed after this success and before it was told: the incident stands.
 fn has_failed_since(incident: &Incident, delivery: &Delivery) -> bool {
     incident.last(Word::Failed).is_some_and(|failed| failed > delivery.occurred_at)
@@ -87,8 +112,11 @@ fn close(
     }
 }
 
-/// A resolution code that this instance knows. A value that it does not know would be stored as empty.
-fn close_code(plugin: &Plugin) -> Result<String, Failure> {
+/// The resolution code to send: one that this instance knows. One that it does not know would be stored as empty.
+///
+/// # Errors
+/// `Misconfigured` where it does not know the one that the settings ask for, or tells none.
+pub fn close_code(plugin: &Plugin) -> Result<String, Failure> {
     let query = Query::new().equals("name", "incident").equals("element", "close_code").equals("inactive", "false");
     let choices = plugin.client().list("sys_choice", &query, "name,element,value,inactive", CHOICE_LIMIT)?;
     let known: Vec<String> = choices

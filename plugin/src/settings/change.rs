@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 /// How a change request is made and closed.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Change {
     /// Normal, standard or emergency.
@@ -46,6 +47,7 @@ impl Default for Change {
 
 /// `change_request.type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeType {
     /// Assessed and authorised.
@@ -69,6 +71,7 @@ impl ChangeType {
 
 /// When a change request is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum Close {
     /// When the build has ended.
@@ -81,6 +84,7 @@ pub enum Close {
 
 /// What becomes of a change request whose work is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum Cancelled {
     /// It is cancelled, with a work note that says why.
@@ -91,6 +95,7 @@ pub enum Cancelled {
 
 /// Which work needs a change request. Every list that is not empty must hold a match; empty lists control everything.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Controlled {
     /// Builds need one.
@@ -109,6 +114,7 @@ pub struct Controlled {
 
 /// How a gate is judged.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Approval {
     /// How often a waiting gate is read.
@@ -144,6 +150,7 @@ impl Default for Approval {
 
 /// What happens when nobody answered in time, or the instance has been away for so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnTimeout {
     /// Work goes on waiting, and the pause says that the time is over.
@@ -156,6 +163,7 @@ pub enum OnTimeout {
 
 /// What a rejection does. Never more than wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnRejected {
     /// Work is given up.

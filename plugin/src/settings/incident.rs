@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// Incidents for failures.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Incident {
     /// Which failures open one. A step of the customer's own counts as `other`.
@@ -57,6 +58,7 @@ impl Default for Incident {
 
 /// What failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// The build.
@@ -86,6 +88,7 @@ impl Step {
 
 /// How grave a failure is. ServiceNow computes the priority from both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Severity {
     /// How much suffers.
@@ -96,7 +99,8 @@ pub struct Severity {
 
 /// From 1, high, to 3, low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grade(u8);
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+pub struct Grade(#[cfg_attr(test, schemars(range(min = 1, max = 3)))] u8);
 
 impl std::fmt::Display for Grade {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {

@@ -10,6 +10,8 @@ mod error;
 mod incident;
 mod origin;
 mod records;
+#[cfg(test)]
+mod schema;
 
 pub use change::{Approval, Cancelled, Change, ChangeType, Close, Controlled, OnRejected, OnTimeout};
 pub use duration::Duration;
@@ -22,24 +24,35 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+/// JSON Schema of the document.
+pub const SCHEMA: &str = include_str!("settings.schema.json");
+
 /// The whole document.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "kebab-case", deny_unknown_fields))]
 pub struct Settings {
     /// The instance, and whose records these are.
     pub instance: Instance,
     /// What is done at all.
+    #[cfg_attr(test, schemars(default))]
     pub workflows: Workflows,
     /// Change requests.
+    #[cfg_attr(test, schemars(default))]
     pub change: Change,
     /// Approval gates.
+    #[cfg_attr(test, schemars(default))]
     pub approval: Approval,
     /// Incidents.
+    #[cfg_attr(test, schemars(default))]
     pub incident: Incident,
     /// Configuration items and relations.
+    #[cfg_attr(test, schemars(default))]
     pub cmdb: Cmdb,
     /// What is kept for audit.
+    #[cfg_attr(test, schemars(default))]
     pub evidence: Evidence,
     /// The customer's own rules for what records say.
+    #[cfg_attr(test, schemars(default))]
     pub mapping: MappingRules,
 }
 
@@ -95,6 +108,7 @@ fn section<T: DeserializeOwned>(document: &mut Map<String, Value>, name: &str) -
 
 /// The instance, and whose records these are.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Instance {
     /// Such as `https://example.service-now.com`.
@@ -114,6 +128,7 @@ impl Instance {
 
 /// What is done at all.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Workflows {
     /// Create or link a change request for a build and a deployment.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 /// Configuration items and relations.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Cmdb {
     /// A value of `cmdb_ci.discovery_source` that this instance knows.
@@ -36,6 +37,7 @@ impl Default for Cmdb {
 
 /// What is kept for audit.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Evidence {
     /// Where the evidence goes.
@@ -50,6 +52,7 @@ impl Default for Evidence {
 
 /// Where evidence goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum Placement {
     /// Files attached to the change request.
@@ -62,6 +65,7 @@ pub enum Placement {
 
 /// What the mapping component is given. Its keys are the mapping's own, but for `on-error`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub struct MappingRules {
     /// What the host does when the mapping traps. The plugin passes over it.
@@ -74,6 +78,7 @@ pub struct MappingRules {
 
 /// What the host does when the mapping traps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnError {
     /// It calls the hook again with the mapping off.

@@ -1,0 +1,45 @@
+//! What a hook would do, without doing it: the records that it would touch, and what it would send.
+
+use crate::plugin::Plugin;
+use crate::{cmdb, evidence, incident};
+use itsm_contract::answers::{Event, Planned};
+use itsm_contract::events::{BuildOutcome, BuildResult, DeployEvent};
+use itsm_contract::types::Failure;
+
+/// What the hook of this event would do. Reads, and asks identification and reconciliation what it would do.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked, and where the hook would fail before it did anything.
+pub fn preview(plugin: &Plugin, event: &Event) -> Result<Vec<Planned>, Failure> {
+    match event {
+        Event::BuildRequested(request) => {
+            crate::event::check(&request.delivery, &request.build)?;
+            Ok(Vec::new())
+        }
+        Event::BuildFinished(result) => finished(plugin, result),
+        Event::Failed(failed) => {
+            crate::event::check(&failed.delivery, &failed.build)?;
+            match incident::is_wanted(plugin, failed) {
+                true => Ok(vec![incident::plan(plugin, failed)?]),
+                false => Ok(Vec::new()),
+            }
+        }
+        Event::Deploy(event) => deployed(plugin, event),
+    }
+}
+
+fn finished(plugin: &Plugin, result: &BuildResult) -> Result<Vec<Planned>, Failure> {
+    crate::event::check(&result.delivery, &result.build)?;
+    let mut planned = evidence::plan(plugin, result)?;
+    if result.outcome == BuildOutcome::Passed {
+        for thing in incident::things(result) {
+            planned.extend(incident::plan_resolve(plugin, &thing, &result.delivery)?);
+        }
+    }
+    Ok(planned)
+}
+
+fn deployed(plugin: &Plugin, event: &DeployEvent) -> Result<Vec<Planned>, Failure> {
+    crate::event::check(&event.delivery, &event.build)?;
+    cmdb::plan(plugin, event)
+}
