@@ -1,8 +1,8 @@
 //! A controlled build is about to start: may it?
 
 use crate::change::Work;
-use crate::gate;
 use crate::plugin::Plugin;
+use crate::{event, gate, incident};
 use itsm_contract::events::BuildRequest;
 use itsm_contract::types::{Failure, Gate};
 
@@ -11,5 +11,8 @@ use itsm_contract::types::{Failure, Gate};
 /// # Errors
 /// Where ServiceNow cannot be asked, or refuses the change request.
 pub fn on_build_requested(plugin: &Plugin, request: &BuildRequest) -> Result<Gate, Failure> {
-    gate::open(plugin, Work::Build(request))
+    event::check(&request.delivery, &request.build)?;
+    let gate = gate::open(plugin, Work::Build(request))?;
+    incident::delivered_gate(plugin, &request.delivery);
+    Ok(gate)
 }

@@ -14,10 +14,15 @@ use itsm_contract::types::{Failure, Verdict};
 /// # Errors
 /// For `requested`, as for a build; every other phase tells what is unfinished instead.
 pub fn on_deploy(plugin: &Plugin, event: &DeployEvent) -> Result<Deployment, Failure> {
+    crate::event::check(&event.delivery, &event.build)?;
+    if event.deployment_id.trim().is_empty() {
+        return Err(crate::event::invalid("deployment-id", "is empty"));
+    }
     let mut answer = Deployment { gate: None, items: Vec::new(), resolved: Vec::new(), unfinished: Vec::new() };
     match &event.phase {
         DeployPhase::Requested => {
             answer.gate = Some(gate::open(plugin, Work::Deployment(event))?);
+            incident::delivered_gate(plugin, &event.delivery);
             return Ok(answer);
         }
         DeployPhase::Started | DeployPhase::Cancelled(_) => {}
@@ -29,6 +34,10 @@ pub fn on_deploy(plugin: &Plugin, event: &DeployEvent) -> Result<Deployment, Fai
     }
     if let Err(failure) = follow(plugin, event) {
         answer.unfinished.push(failure);
+    }
+    match incident::delivered(plugin, &event.delivery) {
+        Ok(resolved) => answer.resolved.extend(resolved),
+        Err(failure) => answer.unfinished.push(failure),
     }
     Ok(answer)
 }
@@ -47,8 +56,10 @@ fn resolve(plugin: &Plugin, event: &DeployEvent, answer: &mut Deployment) {
         return;
     }
     let thing = incident::thing(None, &event.build, &FailedStep::Deployment, Some(&event.environment));
-    match incident::resolve(plugin, &thing, &event.delivery.key) {
-        Ok(resolved) => answer.resolved = resolved,
+    let change = event.gate.as_ref().and_then(|gate| gate.change.as_ref());
+    let what = format!("Deployment {}", event.deployment_id);
+    match incident::resolve(plugin, &thing, &event.delivery, &what, change) {
+        Ok(resolved) => answer.resolved.extend(resolved),
         Err(failure) => answer.unfinished.push(failure),
     }
 }

@@ -11,7 +11,7 @@ mod tests;
 
 pub use marker::{Marker, Word};
 pub use open::{open, plan};
-pub use resolve::{close_code, plan_resolve, resolve as resolve_thing};
+pub use resolve::{close_code, plan_resolve, resolve};
 pub use text::{image as image_name, tier_name};
 
 use crate::plugin::Plugin;
@@ -63,16 +63,6 @@ pub fn step_name(step: &FailedStep) -> &str {
     }
 }
 
-/// Resolves the open incident of this thing, if there is one: the same thing succeeded. `event_key` is the delivery key
-/// of the event that says so, which occurred now.
-///
-/// # Errors
-/// Where ServiceNow cannot be asked, or refuses.
-pub fn resolve(plugin: &Plugin, thing: &str, event_key: &str) -> Result<Vec<Ticket>, Failure> {
-    let delivery = Delivery { key: event_key.into(), attempt: 1, occurred_at: plugin.now(), given_up_at: None };
-    resolve_thing(plugin, thing, &delivery, thing, None)
-}
-
 /// Resolves the incident that was opened when the host gave this event up: it is delivered after all. Asks nothing
 /// where the host never did.
 ///
@@ -85,8 +75,21 @@ pub fn delivered(plugin: &Plugin, delivery: &Delivery) -> Result<Vec<Ticket>, Fa
             // The event occurred before it was given up; its delivery, which is what succeeds, comes after.
             let occurred_at = plugin.now().max(given_up_at);
             let arrival = Delivery { occurred_at, ..delivery.clone() };
-            resolve_thing(plugin, &undelivered(&delivery.key), &arrival, "The delivery", None)
+            resolve(plugin, &undelivered(&delivery.key), &arrival, "The delivery", None)
         }
+    }
+}
+
+/// As [`delivered`], for a gate: its answer does not wait for this, so a failure is only audited.
+pub fn delivered_gate(plugin: &Plugin, delivery: &Delivery) {
+    if let Err(failure) = delivered(plugin, delivery) {
+        let why = format!("{failure:?}");
+        plugin.audit(
+            "incident.not-resolved",
+            &delivery.key,
+            None,
+            &[("thing", &undelivered(&delivery.key)), ("why", &why)],
+        );
     }
 }
 

@@ -49,7 +49,7 @@ fn created(plugin: &Plugin, work: Work, held: Held) -> Held {
 }
 
 /// All that is sent, but for its identity.
-fn values(plugin: &Plugin, work: Work) -> Result<Map<String, serde_json::Value>, Failure> {
+pub(super) fn values(plugin: &Plugin, work: Work) -> Result<Map<String, serde_json::Value>, Failure> {
     let settings = &plugin.settings().change;
     let mut values = mapping::fill(plugin, work.record_kind(), &work, defaults(plugin, work))?.values;
     let mut own = |name: &str, value: String| values.insert(name.to_owned(), value.into());
@@ -99,7 +99,7 @@ fn template(plugin: &Plugin) -> Result<String, Failure> {
 }
 
 /// What the plugin itself says, before the mapping.
-fn defaults(plugin: &Plugin, work: Work) -> Vec<Field> {
+pub(super) fn defaults(plugin: &Plugin, work: Work) -> Vec<Field> {
     let mut fields =
         vec![Field::text("short_description", work.title()), Field::text("description", description(work))];
     if let Some(group) = &plugin.settings().change.assignment_group {

@@ -1,9 +1,10 @@
 //! What a hook would do, without doing it: the records that it would touch, and what it would send.
 
+use crate::change::{self, Work};
 use crate::plugin::Plugin;
 use crate::{cmdb, evidence, incident};
 use itsm_contract::answers::{Event, Planned};
-use itsm_contract::events::{BuildOutcome, BuildResult, DeployEvent};
+use itsm_contract::events::{BuildOutcome, BuildResult, DeployEvent, DeployPhase, FailedStep};
 use itsm_contract::types::Failure;
 
 /// What the hook of this event would do. Reads, and asks identification and reconciliation what it would do.
@@ -14,7 +15,7 @@ pub fn preview(plugin: &Plugin, event: &Event) -> Result<Vec<Planned>, Failure> 
     match event {
         Event::BuildRequested(request) => {
             crate::event::check(&request.delivery, &request.build)?;
-            Ok(Vec::new())
+            Ok(change::plan(plugin, Work::Build(request))?.into_iter().collect())
         }
         Event::BuildFinished(result) => finished(plugin, result),
         Event::Failed(failed) => {
@@ -41,5 +42,12 @@ fn finished(plugin: &Plugin, result: &BuildResult) -> Result<Vec<Planned>, Failu
 
 fn deployed(plugin: &Plugin, event: &DeployEvent) -> Result<Vec<Planned>, Failure> {
     crate::event::check(&event.delivery, &event.build)?;
-    cmdb::plan(plugin, event)
+    let mut planned: Vec<Planned> = change::plan(plugin, Work::Deployment(event))?.into_iter().collect();
+    planned.extend(cmdb::plan(plugin, event)?);
+    if event.phase == DeployPhase::Succeeded {
+        let environment = Some(&event.environment);
+        let thing = incident::thing(None, &event.build, &FailedStep::Deployment, environment);
+        planned.extend(incident::plan_resolve(plugin, &thing, &event.delivery)?);
+    }
+    Ok(planned)
 }

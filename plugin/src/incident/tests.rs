@@ -257,7 +257,7 @@ fn success_resolves_with_a_code_that_the_instance_knows() {
         .on(Patch, &first.sys_id, 200, json!({"result": {"sys_id": first.sys_id, "state": "6"}}));
     let thing = "rhel-9-hardened/verification/prod-eu-1";
     let resolved = script
-        .run(&settings(), |plugin| resolve_thing(plugin, thing, &delivery("evt-2", 9), "Build build-4713", None))
+        .run(&settings(), |plugin| resolve(plugin, thing, &delivery("evt-2", 9), "Build build-4713", None))
         .unwrap();
     assert_eq!(resolved.len(), 1);
     let sent = script.body(2);
@@ -271,8 +271,7 @@ fn a_redelivered_success_names_the_incident_that_it_resolved() {
     let first = chain().after(None);
     let script = Script::new().on(Get, "incident", 200, found(&[row(&first, "7", &note(Word::Succeeded, "evt-2", 9))]));
     let thing = "rhel-9-hardened/verification/prod-eu-1";
-    let resolved =
-        script.run(&settings(), |plugin| resolve_thing(plugin, thing, &delivery("evt-2", 9), "x", None)).unwrap();
+    let resolved = script.run(&settings(), |plugin| resolve(plugin, thing, &delivery("evt-2", 9), "x", None)).unwrap();
     assert_eq!(resolved.len(), 1);
 }
 
@@ -281,7 +280,7 @@ fn a_success_that_is_told_late_does_not_resolve_what_failed_since() {
     let first = chain().after(None);
     let script = Script::new().on(Get, "incident", 200, found(&[row(&first, "2", &note(Word::Failed, "evt-3", 10))]));
     let thing = "rhel-9-hardened/verification/prod-eu-1";
-    let resolved = script.run(&settings(), |plugin| resolve_thing(plugin, thing, &delivery("evt-2", 9), "x", None));
+    let resolved = script.run(&settings(), |plugin| resolve(plugin, thing, &delivery("evt-2", 9), "x", None));
     assert_eq!(resolved, Ok(Vec::new()));
 }
 
