@@ -1,4 +1,9 @@
 //! The simulated ServiceNow behaves as ServiceNow's documentation and recorded conversations say.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "test helpers")]
+
+mod attachment;
+mod change;
+mod cmdb;
 mod support;
 mod table;

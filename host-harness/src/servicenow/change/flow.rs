@@ -8,7 +8,6 @@ use crate::servicenow::engine::Engine;
 use crate::servicenow::engine::caller::Caller;
 use crate::servicenow::engine::record::Record;
 use crate::servicenow::engine::refusal::Refusal;
-use crate::servicenow::engine::write::Entry;
 
 /// Something that happened to a change and that has consequences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,9 +195,4 @@ fn task_closed(engine: &mut Engine, sys_id: &str) -> Result<(), Refusal> {
         return step_on(engine, sys_id);
     }
     Ok(())
-}
-
-/// A work note by the instance itself.
-pub(super) fn note(text: impl Into<String>) -> Vec<Entry> {
-    vec![Entry { element: "work_notes".into(), text: text.into() }]
 }

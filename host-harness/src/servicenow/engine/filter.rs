@@ -61,6 +61,13 @@ impl Filter {
         Ok(Filter { table: table.to_owned(), segments, order, used, nothing })
     }
 
+    /// The terms that were applied, as an encoded query.
+    pub fn encoded(&self) -> String {
+        let group = |group: &Alternatives| group.iter().map(Term::to_string).collect::<Vec<_>>().join("^OR");
+        let segment = |groups: &Vec<Alternatives>| groups.iter().map(group).collect::<Vec<_>>().join("^");
+        self.segments.iter().map(segment).collect::<Vec<_>>().join("^NQ")
+    }
+
     /// The term with its scripts evaluated; none where it has to be dropped.
     fn evaluable(engine: &Engine, caller: &Caller, table: &str, term: &Term) -> Result<Option<Term>, Refusal> {
         if term.operator == Operator::TextQuery {

@@ -107,6 +107,16 @@ impl Term {
     }
 }
 
+impl std::fmt::Display for Term {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.operator == Operator::TextQuery {
+            return write!(formatter, "{TEXT_QUERY}{}", self.value);
+        }
+        let written = OPERATORS.iter().find(|(_, operator)| *operator == self.operator).map_or("", |known| known.0);
+        write!(formatter, "{}{written}{}", self.field, self.value)
+    }
+}
+
 /// Alternatives, of which one must hold.
 pub type Alternatives = Vec<Term>;
 

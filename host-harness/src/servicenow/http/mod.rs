@@ -1,6 +1,11 @@
 //! The instance's HTTP surface: the listener, and for each API what its paths do.
 
+pub mod attachment;
 pub mod auth;
+pub mod batch;
+pub mod change;
+pub mod cmdb;
+pub mod ire;
 pub mod oauth;
 pub mod reply;
 pub mod request;

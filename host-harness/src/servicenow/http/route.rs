@@ -2,7 +2,7 @@
 
 use super::reply::Reply;
 use super::request::Request;
-use super::{auth, oauth, table};
+use super::{attachment, auth, batch, change, cmdb, ire, oauth, table};
 use crate::servicenow::engine::Engine;
 use crate::servicenow::engine::caller::Caller;
 use crate::servicenow::engine::refusal::Refusal;
@@ -20,6 +20,7 @@ pub struct Answered {
 pub fn answer(engine: &mut Engine, request: &Request) -> Answered {
     let answered = open(engine, request).unwrap_or_else(|| closed(engine, request));
     engine.run_flows();
+    engine.run_workers();
     answered
 }
 
@@ -45,10 +46,15 @@ fn closed(engine: &mut Engine, request: &Request) -> Answered {
             return Answered { reply: reply.dressed(request, false), user: None };
         }
     };
-    let reply = check(engine, request)
-        .and_then(|()| api(engine, &caller, request))
-        .unwrap_or_else(|refusal| refuse(engine, &refusal));
+    let reply = api_reply(engine, &caller, request);
     Answered { reply: reply.dressed(request, true), user: Some(caller.user_name) }
+}
+
+/// What an API answers a caller, refusals in their envelope.
+pub fn api_reply(engine: &mut Engine, caller: &Caller, request: &Request) -> Reply {
+    check(engine, request)
+        .and_then(|()| api(engine, caller, request))
+        .unwrap_or_else(|refusal| refuse(engine, &refusal))
 }
 
 fn refuse(engine: &Engine, refusal: &Refusal) -> Reply {
@@ -79,6 +85,11 @@ fn check(engine: &Engine, request: &Request) -> Result<(), Refusal> {
 fn api(engine: &mut Engine, caller: &Caller, request: &Request) -> Result<Reply, Refusal> {
     match request.route().as_slice() {
         ["api", "now", "table", rest @ ..] => table::answer(engine, caller, request, rest),
+        ["api", "now", "attachment", rest @ ..] => attachment::answer(engine, caller, request, rest),
+        ["api", "now", "identifyreconcile", rest @ ..] => ire::answer(engine, caller, request, rest),
+        ["api", "now", "cmdb", rest @ ..] => cmdb::answer(engine, caller, request, rest),
+        ["api", "now", "batch"] => batch::answer(engine, caller, request),
+        ["api", "sn_chg_rest", "change", rest @ ..] => change::answer(engine, caller, request, rest),
         _ => Err(Refusal::UnknownUri(request.path.clone())),
     }
 }

@@ -22,8 +22,11 @@ const RELATION_TYPES: &[(&str, &str)] = &[
     ("Instantiates::Instantiated by", ""),
 ];
 
+/// Class, name, `sys_id`, and the other values of an item.
+type Seeded = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// Items: class, name, `sys_id`, and what else is known of them.
-const ITEMS: &[(&str, &str, &str, &[(&str, &str)])] = &[
+const ITEMS: &[Seeded] = &[
     (
         "cmdb_ci_linux_server",
         "lnux100",
