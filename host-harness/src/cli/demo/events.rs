@@ -154,7 +154,11 @@ fn tests(benchmark: CheckOutcome) -> TestSummary {
         duration_ms: 214_000,
         checks: vec![
             check("boots-on-kvm", CheckOutcome::Passed, None),
-            check("cis-benchmark", benchmark, (failed > 0).then_some("3 of 212 rules do not hold: 1.1.22, 5.2.4, 6.1.10")),
+            check(
+                "cis-benchmark",
+                benchmark,
+                (failed > 0).then_some("3 of 212 rules do not hold: 1.1.22, 5.2.4, 6.1.10"),
+            ),
         ],
         report_url: Some("https://factory.example/reports/rhel-9".into()),
     }

@@ -15,8 +15,10 @@ use super::session::{self, Session};
 use super::{Exit, progress};
 use anyhow::{Context as _, Result};
 use clap::Args;
+use host_harness::grant::Credential;
 use host_harness::servicenow::{Account, Instance};
 use stage::Stage;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Play the main job: one image from request to machines, a rejection, a failed verification
@@ -55,7 +57,11 @@ impl Demo {
             .with_context(|| format!("cannot make the folder {}", self.output.display()))?;
         let audit = self.output.join("audit.jsonl");
         let settings = story::settings(&instance.url())?;
-        let session = Session::open(&component, &settings, Some(super::sim::credential(&instance)), &audit).await?;
+        // A file of our own, gone with this process: the host reads it, and again when the credential is refused.
+        let mut secret = tempfile::NamedTempFile::new()?;
+        secret.write_all(super::sim::credential(&instance).as_bytes())?;
+        let credential = Credential::parse(&format!("{}=file:{}", settings.credential(), secret.path().display()))?;
+        let session = Session::open(&component, &settings, Some(credential), &audit).await?;
         progress.tell("playing");
         let mut stage = Stage::new(session, instance)?;
         scenes::play(&mut stage).await;
@@ -75,7 +81,10 @@ impl Demo {
                 println!("  evidence  {}", file.display());
             }
             println!();
-            println!("{}", if is_as_expected { "Every step had the expected result." } else { "Not as expected: see above." });
+            println!(
+                "{}",
+                if is_as_expected { "Every step had the expected result." } else { "Not as expected: see above." }
+            );
         }
         Ok(if is_as_expected { Exit::Done } else { Exit::CouldNot })
     }

@@ -2,7 +2,9 @@
 
 use super::stage::Stage;
 use super::story::Step;
+use crate::cli::audit;
 use anyhow::{Context as _, Result};
+use host_harness::grant::audit::Entry;
 use host_harness::servicenow::Record;
 use serde::Serialize;
 use serde_json::Value;
@@ -37,7 +39,8 @@ pub fn keep_evidence(stage: &Stage, folder: &Path) -> Result<Vec<PathBuf>> {
 /// Writes the report.
 pub fn write(stage: &Stage, audit: &Path, path: &Path) -> Result<()> {
     let requests = stage.instance.requests();
-    let ours: Vec<_> = requests.iter().filter(|seen| seen.user.as_deref() == Some(&stage.instance.account().user)).collect();
+    let ours: Vec<_> =
+        requests.iter().filter(|seen| seen.user.as_deref() == Some(&stage.instance.account().user)).collect();
     let connections: BTreeSet<u64> = ours.iter().map(|seen| seen.connection).collect();
     let acts: Vec<Value> = stage
         .story
@@ -47,13 +50,14 @@ pub fn write(stage: &Stage, audit: &Path, path: &Path) -> Result<()> {
         .collect();
     let mut environment = minijinja::Environment::new();
     environment.add_template("report.html", include_str!("report.html"))?;
-    let html = environment.get_template("report.html")?.render(minijinja::context! {
-        story => minijinja::context! { acts, expected => stage.story.is_as_expected() },
-        requests => ours.len(),
-        connections => connections.len(),
-        tables => tables(stage),
-        audit => entries(audit)?,
-    })?;
+    let content = serde_json::json!({
+        "story": {"acts": acts, "expected": stage.story.is_as_expected()},
+        "requests": ours.len(),
+        "connections": connections.len(),
+        "tables": tables(stage),
+        "audit": entries(audit)?,
+    });
+    let html = environment.get_template("report.html")?.render(minijinja::value::Serde(content))?;
     std::fs::write(path, html).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -132,4 +136,18 @@ fn field_of(stage: &Stage, table: &str, sys_id: &str, field: &str) -> String {
     let records = stage.instance.records(table);
     let found = records.iter().find(|record| record.sys_id() == sys_id).map(|record| record.get(field).to_owned());
     found.filter(|value| !value.is_empty()).unwrap_or_else(|| sys_id.to_owned())
+}
+
+fn entries(path: &Path) -> Result<Vec<Value>> {
+    let entries = audit::read(path, None)?;
+    let row = |entry: &Entry| {
+        serde_json::json!({
+            "at": itsm_contract::json::time::text(entry.time),
+            "by": audit::who(entry),
+            "action": entry.action,
+            "number": entry.subject.as_ref().map(|ticket| &ticket.number),
+            "facts": audit::facts(entry),
+        })
+    };
+    Ok(entries.iter().map(row).collect())
 }

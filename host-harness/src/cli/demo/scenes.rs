@@ -95,7 +95,8 @@ async fn not_verified(stage: &mut Stage, image: &Subject) -> Scene {
         go_on(stage, done)?;
         event.delivery.attempt += 1;
     }
-    let count = stage.instance.records("incident").iter().filter(|record| !record.get("correlation_id").is_empty()).count();
+    let count =
+        stage.instance.records("incident").iter().filter(|record| !record.get("correlation_id").is_empty()).count();
     let end = step("ServiceNow", "holds one incident for it");
     go_on(stage, end.expect(count == 1, &format!("one incident, and there are {count}")))
 }
@@ -183,7 +184,11 @@ fn go_on(stage: &mut Stage, step: super::story::Step) -> Scene {
 
 fn state_of(stage: &Stage, change: &Ticket) -> String {
     let records = stage.instance.records("change_request");
-    records.iter().find(|record| record.sys_id() == change.id).map(|record| record.get("state").to_owned()).unwrap_or_default()
+    records
+        .iter()
+        .find(|record| record.sys_id() == change.id)
+        .map(|record| record.get("state").to_owned())
+        .unwrap_or_default()
 }
 
 fn short(digest: &str) -> String {

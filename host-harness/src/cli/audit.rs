@@ -1,0 +1,114 @@
+//! `audit`: proves that a log was not altered, and tells what it says.
+
+use super::{Exit, printable};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use host_harness::grant::AuditError;
+use host_harness::grant::audit::{self, Entry, Who};
+use std::path::{Path, PathBuf};
+
+/// What to do with a log.
+#[derive(Subcommand)]
+pub enum Audit {
+    /// Prove that no line was altered, added, removed or cut off
+    Verify(Verify),
+    /// Tell what happened
+    Show(Show),
+}
+
+/// Prove that no line was altered, added, removed or cut off
+#[derive(Args)]
+pub struct Verify {
+    /// The audit log
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Tell what happened
+#[derive(Args)]
+pub struct Show {
+    /// The audit log
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Only what concerns this change request
+    #[arg(long, value_name = "NUMBER")]
+    change: Option<String>,
+    /// Print JSON lines
+    #[arg(long)]
+    json: bool,
+}
+
+impl Audit {
+    /// Runs the command.
+    pub fn run(self) -> Result<Exit> {
+        match self {
+            Self::Verify(verify) => verify.run(),
+            Self::Show(show) => show.run(),
+        }
+    }
+}
+
+impl Verify {
+    fn run(self) -> Result<Exit> {
+        match audit::verify(&self.file) {
+            Ok(whole) if self.json => println!("{}", serde_json::json!({"entries": whole.entries, "head": whole.head})),
+            Ok(whole) => println!("whole: {} entries, the last with the hash {}", whole.entries, whole.head),
+            // That the file cannot be read says nothing about what is in it.
+            Err(error @ AuditError::File { .. }) => return Err(error.into()),
+            Err(error) if self.json => {
+                println!("{}", serde_json::json!({"broken": error.to_string()}));
+                return Ok(Exit::No);
+            }
+            Err(error) => {
+                println!("not whole: {}", printable(&error.to_string()));
+                return Ok(Exit::No);
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Show {
+    fn run(self) -> Result<Exit> {
+        let entries = read(&self.file, self.change.as_deref())?;
+        for entry in &entries {
+            if self.json {
+                println!("{}", serde_json::to_string(entry)?);
+            } else {
+                println!("{}", render(entry));
+            }
+        }
+        // A change that the log does not know is a no, not an empty story.
+        Ok(if entries.is_empty() && self.change.is_some() { Exit::No } else { Exit::Done })
+    }
+}
+
+/// The entries of a log, or those that concern one change request.
+pub fn read(file: &Path, change: Option<&str>) -> Result<Vec<Entry>, AuditError> {
+    match change {
+        Some(number) => audit::of_change(file, number),
+        None => audit::entries(file)?.collect(),
+    }
+}
+
+/// The facts of an entry on one line.
+pub fn facts(entry: &Entry) -> String {
+    entry.details.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("  ")
+}
+
+/// Who said so.
+pub fn who(entry: &Entry) -> &'static str {
+    match entry.who {
+        Who::Host => "host",
+        Who::Plugin => "plugin",
+    }
+}
+
+fn render(entry: &Entry) -> String {
+    let time = itsm_contract::json::time::text(entry.time).unwrap_or_default();
+    let number = entry.subject.as_ref().map(|ticket| ticket.number.as_str()).unwrap_or_default();
+    printable(&format!("{time:24}  {:6}  {:20}  {number:12}  {}", who(entry), entry.action, facts(entry)))
+}

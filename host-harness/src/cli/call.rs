@@ -1,0 +1,118 @@
+//! `call`: one hook, with an event from a file.
+
+use super::{Exit, Misuse, progress::Progress, session};
+use anyhow::{Context as _, Result};
+use clap::Args;
+use host_harness::runtime::{Call as HookCall, EventError, Hook, Reply, limits};
+use host_harness::settings::Settings;
+use itsm_contract::answers::Event;
+use itsm_contract::types::{Failure, Verdict};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Call one hook with an event
+#[derive(Args)]
+pub struct Call {
+    /// on-build-requested, on-build-finished, on-failure, on-deploy, check, describe, validate, test-connection, preview
+    #[arg(value_name = "HOOK")]
+    hook: String,
+    /// The event as JSON; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    event: Option<PathBuf>,
+    /// The settings
+    #[arg(long, value_name = "FILE")]
+    settings: PathBuf,
+    /// A component to use instead of the one built from sources
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// Where the credential that the settings name is: NAME=env:VARIABLE or NAME=file:PATH
+    #[arg(long, value_name = "NAME=SOURCE")]
+    credential: Option<String>,
+    /// The audit log, added to
+    #[arg(long, value_name = "FILE", default_value = "itsm-audit.jsonl")]
+    audit: PathBuf,
+    /// Show what the hook would do, without doing it
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Call {
+    /// Runs the command.
+    pub async fn run(self) -> Result<Exit> {
+        let hook = Hook::parse(&self.hook).map_err(misuse)?;
+        let text = read(self.event.as_deref())?;
+        let call = HookCall::from_json(hook, &text, limits::EVENT_BYTES).map_err(misuse)?;
+        let call = if self.dry_run { preview(call)? } else { call };
+        let settings = Settings::read(&self.settings)?;
+        let credential = match call.hook() {
+            // No request is sent.
+            Hook::Describe | Hook::Validate => None,
+            _ => Some(session::credential(self.credential.as_deref(), &settings)?),
+        };
+        let component = session::component(self.component.as_deref(), Progress::new())?;
+        let session = session::Session::open(&component, &settings, credential, &self.audit).await?;
+        let reply = session.call(&call).await?;
+        println!("{}", serde_json::to_string_pretty(&reply)?);
+        Ok(exit(&reply))
+    }
+}
+
+fn misuse(error: EventError) -> Misuse {
+    Misuse(error.to_string())
+}
+
+/// The event; empty without one, for hooks that take none.
+fn read(event: Option<&Path>) -> Result<String> {
+    let mut text = String::new();
+    match event {
+        None => {}
+        Some(path) if path == Path::new("-") => {
+            // One byte over the limit is enough to know.
+            let most = limits::EVENT_BYTES as u64 + 1;
+            std::io::stdin().take(most).read_to_string(&mut text).context("cannot read standard input")?;
+        }
+        Some(path) => {
+            let what = || Misuse(format!("cannot read the event {}", path.display()));
+            let file = std::fs::File::open(path).with_context(what)?;
+            file.take(limits::EVENT_BYTES as u64 + 1).read_to_string(&mut text).with_context(what)?;
+        }
+    }
+    Ok(text)
+}
+
+fn preview(call: HookCall) -> Result<HookCall> {
+    Ok(HookCall::Preview(match call {
+        HookCall::OnBuildRequested(request) => Event::BuildRequested(request),
+        HookCall::OnBuildFinished(result) => Event::BuildFinished(result),
+        HookCall::OnFailure(event) => Event::Failed(event),
+        HookCall::OnDeploy(event) => Event::Deploy(event),
+        other => return Err(Misuse(format!("`{}` changes nothing: leave --dry-run out", other.hook())).into()),
+    }))
+}
+
+/// What the answer says, as an exit code.
+fn exit(reply: &Reply) -> Exit {
+    let gate = |verdict: &Verdict| match verdict {
+        Verdict::Proceed(_) => Exit::Done,
+        Verdict::Pause(_) => Exit::Wait,
+        Verdict::Cancel(_) => Exit::No,
+    };
+    let left = |unfinished: &[Failure]| if unfinished.is_empty() { Exit::Done } else { Exit::CouldNot };
+    match reply {
+        Reply::OnBuildRequested(Ok(answer)) => gate(&answer.verdict),
+        Reply::OnDeploy(Ok(deployment)) => match (&deployment.gate, left(&deployment.unfinished)) {
+            (Some(answer), Exit::Done) => gate(&answer.verdict),
+            (_, exit) => exit,
+        },
+        Reply::OnBuildFinished(Ok(receipt)) => left(&receipt.unfinished),
+        Reply::Check(Ok(review)) if review.moved.iter().any(|moved| moved.answer.is_err()) => Exit::CouldNot,
+        Reply::Validate(findings) | Reply::TestConnection(findings) => super::connect::exit(findings),
+        Reply::OnBuildRequested(Err(_))
+        | Reply::OnFailure(Err(_))
+        | Reply::OnDeploy(Err(_))
+        | Reply::OnBuildFinished(Err(_))
+        | Reply::Check(Err(_))
+        | Reply::Preview(Err(_)) => Exit::CouldNot,
+        Reply::OnFailure(Ok(_)) | Reply::Check(Ok(_)) | Reply::Describe(_) | Reply::Preview(Ok(_)) => Exit::Done,
+    }
+}

@@ -1,0 +1,60 @@
+//! `check`: what a component wants and offers, before anybody runs it.
+
+use super::{Exit, printable};
+use anyhow::{Context as _, Result};
+use clap::Args;
+use host_harness::runtime::{Host, limits::Limits};
+use std::path::PathBuf;
+
+/// Show what a component imports and exports; refuse what a host would refuse
+#[derive(Args)]
+pub struct Check {
+    /// The component
+    #[arg(value_name = "COMPONENT")]
+    component: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    /// Runs the command.
+    pub fn run(self) -> Result<Exit> {
+        let host = Host::new(Limits::default())?;
+        let what = format!("`{}`", self.component.display());
+        let bytes = std::fs::read(&self.component).with_context(|| format!("cannot read {what}"))?;
+        let inspection = host.inspect(&what, &bytes)?;
+        // Loading compares every function with the contract, and names the one that differs.
+        let refusal = host.load_bytes(&what, &bytes).err().map(|error| error.to_string());
+        if self.json {
+            let imports: Vec<_> = inspection
+                .imports
+                .iter()
+                .map(|(name, class)| serde_json::json!({"name": name, "class": class.to_string()}))
+                .collect();
+            let json = serde_json::json!({
+                "digest": inspection.digest,
+                "size": inspection.bytes,
+                "imports": imports,
+                "exports": inspection.exports,
+                "refusal": refusal,
+            });
+            println!("{}", serde_json::to_string_pretty(&json)?);
+        } else {
+            println!("{what}  {} KB  {}", inspection.bytes.div_ceil(1000), inspection.digest);
+            println!("imports");
+            for (name, class) in &inspection.imports {
+                println!("  {:8} {}", class.to_string(), printable(name));
+            }
+            println!("exports");
+            for name in &inspection.exports {
+                println!("           {}", printable(name));
+            }
+            match &refusal {
+                Some(why) => println!("refused: {}", printable(why)),
+                None => println!("a host loads it"),
+            }
+        }
+        Ok(if refusal.is_none() { Exit::Done } else { Exit::No })
+    }
+}

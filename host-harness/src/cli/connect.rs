@@ -1,0 +1,101 @@
+//! `connect`: Test Connection, for people.
+
+use super::{Exit, printable, progress::Progress, session};
+use anyhow::Result;
+use clap::Args;
+use host_harness::settings::Settings;
+use itsm_contract::answers::{Finding, Health};
+use std::path::PathBuf;
+
+/// Test the connection: a finding and a remedy for each step
+#[derive(Args)]
+pub struct Connect {
+    /// The settings
+    #[arg(long, value_name = "FILE")]
+    settings: PathBuf,
+    /// A component to use instead of the one built from sources
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// Where the credential that the settings name is: NAME=env:VARIABLE or NAME=file:PATH
+    #[arg(long, value_name = "NAME=SOURCE")]
+    credential: Option<String>,
+    /// The audit log, added to
+    #[arg(long, value_name = "FILE", default_value = "itsm-audit.jsonl")]
+    audit: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Connect {
+    /// Runs the command.
+    pub async fn run(self) -> Result<Exit> {
+        let settings = Settings::read(&self.settings)?;
+        let credential = session::credential(self.credential.as_deref(), &settings)?;
+        let component = session::component(self.component.as_deref(), Progress::new())?;
+        let session = session::Session::open(&component, &settings, Some(credential), &self.audit).await?;
+        let findings = session.test_connection().await?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&findings)?);
+        } else {
+            print!("{}", render(&findings));
+        }
+        Ok(exit(&findings))
+    }
+}
+
+/// Any broken finding is a no.
+pub fn exit(findings: &[Finding]) -> Exit {
+    if findings.iter().any(|finding| finding.health == Health::Broken) { Exit::No } else { Exit::Done }
+}
+
+fn render(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    for finding in findings {
+        let health = match finding.health {
+            Health::Ok => "ok",
+            Health::Warning => "warning",
+            Health::Broken => "broken",
+            Health::Skipped => "skipped",
+        };
+        text.push_str(&format!("  {health:8} {:width$}", printable(&finding.subject)));
+        if let Some(problem) = &finding.problem {
+            text.push_str(&format!("  {}  [{}]\n", printable(&problem.summary), problem.code));
+            if let Some(detail) = &problem.detail {
+                text.push_str(&format!("  {:8} {:width$}  ServiceNow says: {}\n", "", "", printable(detail)));
+            }
+            text.push_str(&format!("  {:8} {:width$}  → {}", "", "", printable(&problem.remedy)));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use itsm_contract::types::Problem;
+
+    #[test]
+    fn a_finding_says_what_is_wrong_and_what_to_do() {
+        let problem = Problem {
+            code: "servicenow.acl-denied".into(),
+            summary: "an access rule forbids this".into(),
+            remedy: "give the user the role itil".into(),
+            detail: Some("ACL Exception".into()),
+        };
+        let findings = [
+            Finding { subject: "instance".into(), health: Health::Ok, problem: None },
+            Finding { subject: "table incident".into(), health: Health::Broken, problem: Some(problem) },
+        ];
+        assert_eq!(exit(&findings), Exit::No);
+        assert_eq!(
+            render(&findings),
+            "  ok       instance      \n\
+             \u{20} broken   table incident  an access rule forbids this  [servicenow.acl-denied]\n\
+             \u{20}                          ServiceNow says: ACL Exception\n\
+             \u{20}                          → give the user the role itil\n"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! A plugin in its sandbox, ready to be called: what `call`, `connect` and `demo` have in common.
+
+use super::{Misuse, progress::Progress};
+use anyhow::{Context as _, Result, anyhow};
+use host_harness::grant::{AuditLog, Credential, Egress, Grant};
+use host_harness::guest;
+use host_harness::runtime::{Host, Plugin, limits::Limits};
+use host_harness::settings::Settings;
+use itsm_contract::answers::{Finding, Health};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where compiled components are kept: beside the guests that were built, so that `cargo clean` forgets both.
+const COMPILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/guest/compiled");
+
+/// A plugin with its grant.
+pub struct Session(Plugin);
+
+impl Session {
+    /// Loads a component and grants it the instance that the settings name. Settings that the plugin cannot use are told
+    /// here, with the line that they stand on, before anything is sent.
+    pub async fn open(
+        component: &Path,
+        settings: &Settings,
+        credential: Option<Credential>,
+        audit: &Path,
+    ) -> Result<Self> {
+        let host = Host::new(Limits::default())?;
+        // Where there is no workspace any more, every start compiles.
+        let host = match host.clone().with_cache(Path::new(COMPILED)) {
+            Ok(host) => host,
+            Err(_) => host,
+        };
+        let egress = Egress::to(settings.url()).map_err(|error| at(settings, "instance.url", &error.to_string()))?;
+        let audit = AuditLog::open(audit).with_context(|| format!("cannot keep the audit log {}", audit.display()))?;
+        let mut grant = Grant::builder(settings.to_json(), egress, Arc::new(audit));
+        if let Some(credential) = credential {
+            grant = grant.credential(credential);
+        }
+        let plugin = host.load(component)?.plugin(grant.build()?)?;
+        let findings = plugin.validate(&settings.to_json()).await?;
+        match findings.into_iter().find(|finding| finding.health == Health::Broken) {
+            Some(finding) => Err(unusable(settings, finding)),
+            None => Ok(Self(plugin)),
+        }
+    }
+}
+
+impl Deref for Session {
+    type Target = Plugin;
+
+    fn deref(&self) -> &Plugin {
+        &self.0
+    }
+}
+
+/// The component: the one given, or the stock one, built from sources where it must be.
+pub fn component(given: Option<&Path>, progress: Progress) -> Result<PathBuf> {
+    match given {
+        Some(path) => Ok(path.to_owned()),
+        None => Ok(guest::build(&guest::Mapping::Stock, &|what| progress.tell(&what.to_string()))?.path),
+    }
+}
+
+/// The credential, from the command line. It must be the one that the settings name.
+pub fn credential(source: Option<&str>, settings: &Settings) -> Result<Credential> {
+    let wanted = settings.credential();
+    let source = source.ok_or_else(|| {
+        Misuse(format!(
+            "{} names the credential `{wanted}`: give it with --credential {wanted}=env:VARIABLE or \
+             --credential {wanted}=file:PATH",
+            settings.name(),
+        ))
+    })?;
+    let credential = Credential::parse(source).map_err(|error| Misuse(error.to_string()))?;
+    if credential.name() != wanted {
+        return Err(Misuse(format!(
+            "{} names the credential `{wanted}`, and --credential gives `{}`",
+            settings.name(),
+            credential.name()
+        ))
+        .into());
+    }
+    Ok(credential)
+}
+
+/// A fault of the settings, with the line of the key that the plugin names in backticks in its remedy.
+fn unusable(settings: &Settings, finding: Finding) -> anyhow::Error {
+    let Some(problem) = finding.problem else { return anyhow!("{}: {} is broken", settings.name(), finding.subject) };
+    let key = problem.remedy.split('`').nth(1).unwrap_or_default();
+    let summary = problem.summary.strip_prefix(&format!("{key}: ")).unwrap_or(&problem.summary);
+    at(settings, key, summary)
+}
+
+fn at(settings: &Settings, key: &str, what: &str) -> anyhow::Error {
+    let line = settings.line(key).map(|line| format!(":{line}")).unwrap_or_default();
+    Misuse(format!("{}{line}: {key}: {what}", settings.name())).into()
+}
