@@ -1,0 +1,132 @@
+//! `itsm-harness`, run as a person runs it.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Its exit code.
+    pub code: i32,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// Its standard output as JSON.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("no JSON: {self:?}"))
+    }
+}
+
+/// The command, with its arguments.
+pub struct Harness(Command);
+
+impl Harness {
+    /// The command with arguments, in a folder of its own choosing.
+    pub fn new(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self> {
+        let mut command = Command::new(binary()?);
+        command.args(args).stdin(Stdio::null());
+        Ok(Self(command))
+    }
+
+    /// One argument more.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.0.arg(arg);
+        self
+    }
+
+    /// More arguments.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.0.args(args);
+        self
+    }
+
+    /// With a variable of the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    /// In this folder.
+    pub fn within(mut self, folder: &Path) -> Self {
+        self.0.current_dir(folder);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(mut self) -> Result<Run> {
+        let output = self.0.output()?;
+        Ok(Run {
+            code: output.status.code().context("it was killed")?,
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
+    /// Runs it to its end with this on its standard input.
+    pub fn run_with(mut self, input: &str) -> Result<Run> {
+        let mut child = self.0.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        child.stdin.take().context("no input")?.write_all(input.as_bytes())?;
+        let output = child.wait_with_output()?;
+        Ok(Run {
+            code: output.status.code().context("it was killed")?,
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
+    /// Starts it and waits for its first line, which is JSON. It is killed when dropped.
+    pub fn start(mut self) -> Result<(Running, Value)> {
+        let mut child = self.0.stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
+        let running = Running(child);
+        Ok((running, serde_json::from_str(&line).with_context(|| format!("no JSON: {line}"))?))
+    }
+}
+
+/// A command that runs.
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The binary of this build. Cargo builds a package's binaries for its own tests alone, so it is asked here, once; a build
+/// that is fresh takes half a second.
+fn binary() -> Result<&'static Path> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BINARY
+        .get_or_init(|| build().map_err(|error| format!("{error:#}")))
+        .as_deref()
+        .map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--package", "host-harness", "--bin", "itsm-harness", "--message-format", "json"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()?;
+    anyhow::ensure!(built.status.success(), "the binary does not build");
+    let messages = String::from_utf8(built.stdout)?;
+    let path = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .next_back();
+    path.context("cargo names no binary")
+}

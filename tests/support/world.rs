@@ -1,0 +1,129 @@
+//! A plugin and the ServiceNow that it was granted.
+
+use crate::Person;
+use anyhow::{Context as _, Result};
+use host_harness::grant::{AuditLog, Credential, Egress, Grant};
+use host_harness::guest;
+use host_harness::runtime::{Host, Plugin, limits::Limits};
+use host_harness::servicenow::{self, Instance, Record};
+use host_harness::settings::Settings;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// Both, and what they leave. Everything ends when this is dropped.
+pub struct World {
+    /// The plugin, with the stock mapping, in its sandbox.
+    pub plugin: Plugin,
+    /// The instance.
+    pub servicenow: Instance,
+    folder: TempDir,
+}
+
+/// What is special about a world.
+pub struct Builder {
+    settings: String,
+    instance: servicenow::Builder,
+    limits: Limits,
+    credential: Option<String>,
+}
+
+impl World {
+    /// A world with the smallest settings that work.
+    pub async fn start() -> Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// A world to be described.
+    pub fn builder() -> Builder {
+        Builder { settings: String::new(), instance: Instance::builder(), limits: Limits::default(), credential: None }
+    }
+
+    /// Where the audit log is.
+    pub fn audit(&self) -> PathBuf {
+        self.folder.path().join("audit.jsonl")
+    }
+
+    /// A folder that goes with this world.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Somebody who acts at the instance with a password of their own, such as `beth.anglin`.
+    pub fn person(&self, user: &str) -> Result<Person> {
+        let password = self.servicenow.password_of(user).with_context(|| format!("there is no {user}"))?;
+        Person::new(user, password, &self.servicenow.url())
+    }
+
+    /// The records of a table that carry a `correlation_id`, so were made by the plugin.
+    pub fn made(&self, table: &str) -> Vec<Record> {
+        let mut records = self.servicenow.records(table);
+        records.retain(|record| !record.get("correlation_id").is_empty());
+        records
+    }
+
+    /// What the integration user asked for, as `METHOD path`, without the query.
+    pub fn asked(&self) -> Vec<String> {
+        let user = &self.servicenow.account().user;
+        let requests = self.servicenow.requests();
+        let ours = requests.iter().filter(|seen| seen.user.as_ref() == Some(user) || seen.target == "/oauth_token.do");
+        ours.map(|seen| format!("{} {}", seen.method, seen.target.split('?').next().unwrap_or_default())).collect()
+    }
+}
+
+impl Builder {
+    /// Settings beside `[instance]`, as TOML.
+    pub fn settings(mut self, toml: &str) -> Self {
+        self.settings = toml.into();
+        self
+    }
+
+    /// What is special about the instance.
+    pub fn instance(mut self, change: impl FnOnce(servicenow::Builder) -> servicenow::Builder) -> Self {
+        self.instance = change(self.instance);
+        self
+    }
+
+    /// What one call may use up.
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// The credential, as JSON; the integration user's password without it.
+    pub fn credential(mut self, json: &str) -> Self {
+        self.credential = Some(json.into());
+        self
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> Result<World> {
+        let servicenow = self.instance.start().await?;
+        let folder = TempDir::new()?;
+        let account = servicenow.account();
+        let secret =
+            self.credential.unwrap_or_else(|| json!({"user": account.user, "password": account.password}).to_string());
+        let file = folder.path().join("credential.json");
+        std::fs::write(&file, secret)?;
+        let url = servicenow.url();
+        let text = format!("[instance]\nurl = \"{url}\"\ncredential = \"servicenow\"\n\n{}", self.settings);
+        let settings = Settings::parse("settings.toml", &text)?;
+        let audit = AuditLog::open(&folder.path().join("audit.jsonl"))?;
+        let grant = Grant::builder(settings.to_json(), Egress::to(&url)?, Arc::new(audit))
+            .credential(Credential::parse(&format!("servicenow=file:{}", file.display()))?)
+            .build()?;
+        let plugin = stock(self.limits).await?.plugin(grant)?;
+        Ok(World { plugin, servicenow, folder })
+    }
+}
+
+/// The stock component, built once and compiled once, however many tests run at once.
+async fn stock(limits: Limits) -> Result<host_harness::runtime::Loaded> {
+    tokio::task::spawn_blocking(move || {
+        let component = guest::stock_component().map_err(|error| anyhow::anyhow!("{error}"))?;
+        let compiled = component.with_file_name("compiled");
+        Ok(Host::new(limits)?.with_cache(&compiled)?.load(component)?)
+    })
+    .await?
+}
