@@ -5,7 +5,7 @@ use super::encode::{encode, slim};
 use super::interface::{Form, form};
 use super::plug::{Digests, plug};
 use super::workspace::{Workspace, write_whole};
-use super::{Error, digest};
+use super::{Error, digest, python};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -22,22 +22,33 @@ pub enum Mapping {
     Stock,
     /// A Rust crate, by its folder.
     Crate(PathBuf),
+    /// A Python module `mapping.py`, by its folder.
+    Python(PathBuf),
     /// A component that is built already, in whatever language.
     Component(PathBuf),
 }
 
 impl Mapping {
-    /// What a path means: a folder, or its `Cargo.toml`, is a crate, and any other file a component.
+    /// What a path means: a folder, or the `Cargo.toml` or `mapping.py` in it, is a mapping's source, any other file a
+    /// component.
     ///
     /// # Errors
-    /// [`Error::File`] where there is nothing.
+    /// [`Error::File`] where there is nothing, [`Error::NoSource`] where a folder holds no mapping.
     pub fn at(path: &Path) -> Result<Self, Error> {
         let path = path.canonicalize().map_err(Error::file("cannot find the mapping", path))?;
-        Ok(match path.parent() {
-            Some(folder) if path.ends_with("Cargo.toml") => Self::Crate(folder.into()),
-            _ if path.is_dir() => Self::Crate(path),
-            _ => Self::Component(path),
-        })
+        let is_source = path.ends_with("Cargo.toml") || path.ends_with("mapping.py");
+        let folder = match path.parent() {
+            Some(folder) if is_source => folder.to_owned(),
+            _ if path.is_dir() => path,
+            _ => return Ok(Self::Component(path)),
+        };
+        if folder.join("Cargo.toml").is_file() {
+            Ok(Self::Crate(folder))
+        } else if python::is_mapping(&folder) {
+            Ok(Self::Python(folder))
+        } else {
+            Err(Error::NoSource(folder))
+        }
     }
 }
 
@@ -61,26 +72,33 @@ pub fn stock_component() -> Result<&'static Path, &'static Error> {
     BUILT.get_or_init(|| build(&Mapping::Stock, &|_| ())).as_ref().map(|built| built.path.as_path())
 }
 
-/// The stock mapping alone, as a component.
-///
-/// # Errors
-/// As [`build`].
-pub fn stock_mapping() -> Result<Vec<u8>, Error> {
-    part("default-mapping")
-}
-
 /// The plugin alone, with its place for a mapping empty.
 ///
 /// # Errors
 /// As [`build`].
 pub fn bare_plugin() -> Result<Vec<u8>, Error> {
-    part("servicenow-plugin")
-}
-
-fn part(package: &str) -> Result<Vec<u8>, Error> {
     let workspace = Workspace::find()?;
     let _lock = workspace.lock()?;
-    component(package, &compile(&workspace, &OURS, &|_| ())?)
+    component("servicenow-plugin", &compile(&workspace, &|_| ())?)
+}
+
+/// A mapping alone, as a component, checked against nothing yet.
+///
+/// # Errors
+/// As [`build`].
+pub fn mapping_component(mapping: &Mapping, listener: &(dyn Fn(Progress) + Sync)) -> Result<Vec<u8>, Error> {
+    let workspace = Workspace::find()?;
+    let _lock = workspace.lock()?;
+    mapping_from(&workspace, mapping, listener)
+}
+
+fn mapping_from(workspace: &Workspace, mapping: &Mapping, listener: Listener<'_>) -> Result<Vec<u8>, Error> {
+    match mapping {
+        Mapping::Stock => component("default-mapping", &compile(workspace, listener)?),
+        Mapping::Crate(folder) => custom(folder, listener),
+        Mapping::Python(folder) => python::componentize(workspace, folder),
+        Mapping::Component(file) => read(file),
+    }
 }
 
 /// Builds the plugin and a mapping, plugs one into the other, and keeps the result in the workspace's `target/guest`.
@@ -93,21 +111,15 @@ pub fn build(mapping: &Mapping, listener: &(dyn Fn(Progress) + Sync)) -> Result<
     let workspace = Workspace::find()?;
     let _lock = workspace.lock()?;
     let target = workspace.target();
-    let cores = compile(&workspace, &OURS, listener)?;
-    let plugin = component("servicenow-plugin", &cores)?;
-    let (what, mapping, name) = match mapping {
-        Mapping::Stock => {
-            ("the stock mapping".to_owned(), component("default-mapping", &cores)?, "servicenow".to_owned())
-        }
-        Mapping::Crate(folder) => {
-            let bytes = custom(folder, listener)?;
-            (format!("the mapping in `{}`", folder.display()), bytes, name_with(folder))
-        }
-        Mapping::Component(file) => {
-            let bytes = read(file)?;
-            (format!("`{}`", file.display()), bytes, name_with(file))
+    let plugin = component("servicenow-plugin", &compile(&workspace, listener)?)?;
+    let (what, name) = match mapping {
+        Mapping::Stock => ("the stock mapping".to_owned(), "servicenow".to_owned()),
+        Mapping::Crate(path) | Mapping::Python(path) | Mapping::Component(path) => {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            (format!("`{}`", path.display()), format!("servicenow-with-{stem}"))
         }
     };
+    let mapping = mapping_from(&workspace, mapping, listener)?;
     let plugged = plug(&plugin, &what, &mapping)?;
     let path = target.join(format!("{name}.wasm"));
     if std::fs::read(&path).is_ok_and(|bytes| digest(&bytes) == plugged.digests.component) {
@@ -118,11 +130,11 @@ pub fn build(mapping: &Mapping, listener: &(dyn Fn(Progress) + Sync)) -> Result<
     Ok(Built { path, size: plugged.bytes.len() as u64, digests: plugged.digests })
 }
 
-fn compile(workspace: &Workspace, packages: &[&str], listener: Listener<'_>) -> Result<Vec<Artifact>, Error> {
+fn compile(workspace: &Workspace, listener: Listener<'_>) -> Result<Vec<Artifact>, Error> {
     let target = workspace.target();
     let target = target.to_string_lossy();
     let mut args = vec!["--locked", "--profile", "guest", "--target-dir", &target];
-    for package in packages {
+    for package in OURS {
         args.extend(["--package", package]);
     }
     cargo::build(workspace.root(), TARGET, &args, listener)
@@ -165,11 +177,6 @@ fn configured_target(folder: &Path) -> Option<String> {
         let config: Config = toml::from_str(&text).ok()?;
         config.build.target.starts_with("wasm32-").then_some(config.build.target)
     })
-}
-
-fn name_with(mapping: &Path) -> String {
-    let stem = mapping.file_stem().unwrap_or_default().to_string_lossy();
-    format!("servicenow-with-{stem}")
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {

@@ -32,6 +32,14 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// The tool that makes components of Python is missing.
+    #[error("cannot run `componentize-py`: {0}; install it with `pip install componentize-py`")]
+    NoComponentizePy(#[source] std::io::Error),
+
+    /// A folder that is neither a Rust crate nor a Python mapping.
+    #[error("there is no mapping in `{0}`: it has neither a `Cargo.toml` nor a `mapping.py`")]
+    NoSource(PathBuf),
+
     /// The compilation target could not be added.
     #[error(
         "the Rust target `{target}` is not installed and could not be added ({why}): run `rustup target add {target}`"

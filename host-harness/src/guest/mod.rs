@@ -13,14 +13,17 @@ mod encode;
 mod error;
 mod interface;
 mod plug;
+mod python;
+pub mod trial;
 mod workspace;
 
-pub use build::{Built, Mapping, bare_plugin, build, stock_component, stock_mapping};
+pub use build::{Built, Mapping, bare_plugin, build, mapping_component, stock_component};
 pub use cargo::Progress;
 pub use encode::{encode, slim};
 pub use error::Error;
 pub use interface::{CONTRACT, Form, Interface, MAPPING, form, is_inert};
 pub use plug::{Digests, Plugged, digest, plug};
+pub use trial::{Trial, TrialError};
 
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,7 @@ pub fn digest(bytes: &[u8]) -> String {
 
 /// Plugs a mapping component into a plugin component, and proves that the result is what was meant.
 ///
-/// The mapping exports [`MAPPING`] alone, with the plugin's own types, and imports nothing or inert WASI. Afterwards the
+/// The mapping exports [`MAPPING`] and no other interface of a package, with the plugin's own types, and imports nothing or inert WASI. Afterwards the
 /// plugin's exports are the result's, its imports too, but for [`MAPPING`], which is gone, and the inert ones.
 ///
 /// `what` names the mapping in messages.
@@ -65,21 +65,22 @@ pub fn plug(plugin: &[u8], what: &str, mapping: &[u8]) -> Result<Plugged, Error>
     Ok(Plugged { bytes, digests })
 }
 
-fn check_exports(what: &str, mapping: &Interface) -> Result<(), Error> {
+/// A mapping is the interface that a mapping exports. What a language's tools export beside it for themselves has no
+/// package, and nothing of the plugin's can be meant by it.
+pub(super) fn check_exports(what: &str, mapping: &Interface) -> Result<(), Error> {
     let found = mapping.exports();
-    if found == [MAPPING] {
-        return Ok(());
-    }
+    let packaged: Vec<_> = found.iter().filter(|export| export.contains(':')).collect();
     let unversioned = |name: &str| name.split_once('@').map_or(name, |(name, _)| name).to_owned();
-    match found.as_slice() {
+    match packaged.as_slice() {
+        [only] if *only == MAPPING => Ok(()),
         [other] if unversioned(other) == unversioned(MAPPING) => {
-            Err(Error::MappingVersion { what: what.into(), wanted: MAPPING.into(), found: other.clone() })
+            Err(Error::MappingVersion { what: what.into(), wanted: MAPPING.into(), found: (*other).clone() })
         }
         _ => Err(Error::NotAMapping { what: what.into(), wanted: MAPPING.into(), found }),
     }
 }
 
-fn check_imports(what: &str, mapping: &Interface) -> Result<(), Error> {
+pub(super) fn check_imports(what: &str, mapping: &Interface) -> Result<(), Error> {
     let imports: Vec<_> = mapping.imports().into_iter().filter(|import| !is_inert(import)).collect();
     if imports.is_empty() { Ok(()) } else { Err(Error::MappingImports { what: what.into(), imports }) }
 }
