@@ -1,11 +1,12 @@
 //! The main job: a component, its host, and a ServiceNow to talk to.
 
+use crate::harness;
 use anyhow::{Context as _, Result};
 use host_harness::guest;
 use host_harness::runtime::{Class, Inspection};
 use itsm_contract::events::BuildRequest;
 use itsm_contract::types::Verdict;
-use tests::{Harness, World, event, folder};
+use tests::{World, event, folder};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_waits_for_its_change_and_proceeds_once_it_is_approved() -> Result<()> {
@@ -62,7 +63,7 @@ fn the_component_imports_exactly_what_it_is_granted() -> Result<()> {
 #[test]
 fn the_command_calls_a_hook_twice_and_makes_one_change() -> Result<()> {
     let work = tempfile::tempdir()?;
-    let (_sim, ready) = Harness::new(["sim", "--listen", "127.0.0.1:0", "--json"])?.start()?;
+    let (_sim, ready) = harness(["sim", "--listen", "127.0.0.1:0", "--json"]).start()?;
     for key in ["url", "user", "password", "client-id", "client-secret", "credential"] {
         assert!(ready[key].is_string(), "{key} in {ready}");
     }
@@ -71,7 +72,7 @@ fn the_command_calls_a_hook_twice_and_makes_one_change() -> Result<()> {
     std::fs::write(&settings, format!("[instance]\nurl = \"{url}\"\ncredential = \"sn\"\n"))?;
     let call = || {
         let event = folder("events").join("build-requested.json");
-        Harness::new(["call", "on-build-requested", "--credential", "sn=env:SN", "--event"])?
+        harness(["call", "on-build-requested", "--credential", "sn=env:SN", "--event"])
             .arg(&event)
             .arg("--settings")
             .arg(&settings)

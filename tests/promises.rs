@@ -2,3 +2,8 @@
 //! one file for each section.
 
 mod main_job;
+
+/// The command, with arguments.
+fn harness(args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> tests::Harness {
+    tests::Harness::new(env!("CARGO_BIN_EXE_harness-under-test"), args)
+}

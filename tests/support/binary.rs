@@ -4,9 +4,8 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
 /// How a command ended.
 #[derive(Debug)]
@@ -30,11 +29,11 @@ impl Run {
 pub struct Harness(Command);
 
 impl Harness {
-    /// The command with arguments, in a folder of its own choosing.
-    pub fn new(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self> {
-        let mut command = Command::new(binary()?);
+    /// The command at this path, with arguments.
+    pub fn new(path: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut command = Command::new(path);
         command.args(args).stdin(Stdio::null());
-        Ok(Self(command))
+        Self(command)
     }
 
     /// One argument more.
@@ -102,31 +101,4 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// The binary of this build. Cargo builds a package's binaries for its own tests alone, so it is asked here, once; a build
-/// that is fresh takes half a second.
-fn binary() -> Result<&'static Path> {
-    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    BINARY
-        .get_or_init(|| build().map_err(|error| format!("{error:#}")))
-        .as_deref()
-        .map_err(|error| anyhow::anyhow!("{error}"))
-}
-
-fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "host-harness", "--bin", "itsm-harness", "--message-format", "json"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()?;
-    anyhow::ensure!(built.status.success(), "the binary does not build");
-    let messages = String::from_utf8(built.stdout)?;
-    let path = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .next_back();
-    path.context("cargo names no binary")
 }
