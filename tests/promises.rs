@@ -1,7 +1,10 @@
 //! The product's promises, end to end. One binary, since linking a wasmtime host takes longer than most of these tests;
 //! one file for each section.
 
+mod bad_input;
 mod main_job;
+mod readme;
+mod secrets;
 
 /// The command, with arguments.
 fn harness(args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> tests::Harness {

@@ -23,7 +23,13 @@ impl Check {
         let host = Host::new(Limits::default())?;
         let what = format!("`{}`", self.component.display());
         let bytes = std::fs::read(&self.component).with_context(|| format!("cannot read {what}"))?;
-        let inspection = host.inspect(&what, &bytes)?;
+        let inspection = match host.inspect(&what, &bytes) {
+            Ok(inspection) => inspection,
+            Err(error) => {
+                self.refuse(&error.to_string());
+                return Ok(Exit::No);
+            }
+        };
         // Loading compares every function with the contract, and names the one that differs.
         let refusal = host.load_bytes(&what, &bytes).err().map(|error| error.to_string());
         if self.json {
@@ -51,10 +57,19 @@ impl Check {
                 println!("           {}", printable(name));
             }
             match &refusal {
-                Some(why) => println!("refused: {}", printable(why)),
+                Some(why) => self.refuse(why),
                 None => println!("a host loads it"),
             }
         }
         Ok(if refusal.is_none() { Exit::Done } else { Exit::No })
+    }
+
+    /// What is no component has nothing else to show.
+    fn refuse(&self, why: &str) {
+        if self.json {
+            println!("{}", serde_json::json!({"refusal": why}));
+        } else {
+            println!("refused: {}", printable(why));
+        }
     }
 }

@@ -11,6 +11,8 @@ mod session;
 mod sim;
 
 use clap::{Parser, Subcommand};
+use host_harness::runtime::LoadError;
+use host_harness::settings::SettingsError;
 use std::process::ExitCode;
 
 /// Builds OpenFactory's ITSM plugin, runs it, and plays ServiceNow for it.
@@ -97,8 +99,14 @@ fn run(command: Command) -> anyhow::Result<Exit> {
     })
 }
 
+/// Arguments, settings, and a file that is no plugin are for whoever called to put right.
 fn is_misuse(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Misuse>() || cause.is::<host_harness::settings::SettingsError>())
+    error.chain().any(|cause| {
+        let is_no_plugin = |error: &LoadError| !matches!(error, LoadError::Engine(_) | LoadError::Compile { .. });
+        cause.is::<Misuse>()
+            || cause.is::<SettingsError>()
+            || cause.downcast_ref::<LoadError>().is_some_and(is_no_plugin)
+    })
 }
 
 /// Words that came from a guest, a file or ServiceNow must not steer a terminal: control characters become `�`.

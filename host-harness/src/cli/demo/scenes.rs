@@ -31,6 +31,7 @@ type Scene = Option<()>;
 async fn to_machines(stage: &mut Stage, image: &Subject) -> Scene {
     let gate = ask_to_build(stage, image).await?;
     let change = gate.change.clone()?;
+    let gate = look_again(stage, gate, Expected::Pause).await?;
     answer(stage, &change, "approved", "Window agreed with the business.").await?;
     let gate = look_again(stage, gate, Expected::Proceed).await?;
 

@@ -1,0 +1,141 @@
+//! Bad input gets an error that says what to do, and changes nothing.
+
+use crate::harness;
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use tests::{Run, Running, folder};
+
+/// A ServiceNow, and a folder with settings for it.
+struct Desk {
+    work: TempDir,
+    ready: Value,
+    _sim: Running,
+}
+
+impl Desk {
+    fn new() -> Result<Self> {
+        let (sim, ready) = harness(["sim", "--listen", "127.0.0.1:0", "--json"]).start()?;
+        let desk = Self { work: TempDir::new()?, ready, _sim: sim };
+        desk.settings("")?;
+        Ok(desk)
+    }
+
+    fn file(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.work.path().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn settings(&self, more: &str) -> Result<PathBuf> {
+        let url = self.ready["url"].as_str().context("no url")?;
+        self.file("servicenow.toml", &format!("[instance]\nurl = \"{url}\"\ncredential = \"sn\"\n{more}"))
+    }
+
+    fn call(&self, event: &Path, more: &[&str]) -> Result<Run> {
+        harness(["call", "on-build-requested", "--settings", "servicenow.toml", "--credential", "sn=env:SN", "--event"])
+            .arg(event)
+            .args(more)
+            .env("SN", self.ready["credential"].as_str().unwrap_or_default())
+            .within(self.work.path())
+            .run()
+    }
+
+    /// The sample request with one part of its text replaced.
+    fn event(&self, from: &str, to: &str) -> Result<PathBuf> {
+        let text = std::fs::read_to_string(sample())?;
+        anyhow::ensure!(text.contains(from), "the sample has no {from}");
+        self.file("event.json", &text.replacen(from, to, 1))
+    }
+}
+
+fn sample() -> PathBuf {
+    folder("events").join("build-requested.json")
+}
+
+#[test]
+fn an_unknown_field_of_an_event_is_named() -> Result<()> {
+    let desk = Desk::new()?;
+    let run = desk.call(&desk.event("\"version\"", "\"verson\"")?, &[])?;
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("build.image.verson`: unknown field `verson`"), "{}", run.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_missing_field_of_an_event_is_named() -> Result<()> {
+    let desk = Desk::new()?;
+    let run = desk.call(&desk.event("\"id\": \"build-4711\",", "")?, &[])?;
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("`build`: missing field `id`"), "{}", run.stderr);
+    Ok(())
+}
+
+#[test]
+fn an_unknown_key_of_the_settings_is_named_with_its_line_and_the_nearest_known_one() -> Result<()> {
+    let desk = Desk::new()?;
+    desk.settings("\n[approval]\ntimeot = \"1h\"\n")?;
+    let run = desk.call(&sample(), &[])?;
+    assert_eq!(run.code, 2, "{run:?}");
+    assert_eq!(
+        run.stderr,
+        "error: servicenow.toml:6: approval.timeot: unknown key `timeot`: did you mean `timeout`?\n"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_core_module_is_told_from_a_component_and_both_from_any_other_file() -> Result<()> {
+    let desk = Desk::new()?;
+    let module = desk.work.path().join("module.wasm");
+    std::fs::write(&module, b"\0asm\x01\0\0\0")?;
+    let run = desk.call(&sample(), &["--component", "module.wasm"])?;
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("is a core WebAssembly module, not a component"), "{}", run.stderr);
+    let run = desk.call(&sample(), &["--component", "servicenow.toml"])?;
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("is no WebAssembly"), "{}", run.stderr);
+    let run = harness(["check", "module.wasm"]).within(desk.work.path()).run()?;
+    assert_eq!((run.code, run.stdout.starts_with("refused: ")), (1, true), "{run:?}");
+    Ok(())
+}
+
+#[test]
+fn an_instance_that_cannot_be_reached_is_a_failure_to_try_again() -> Result<()> {
+    let desk = Desk::new()?;
+    // Nothing listens on port 1 of this machine.
+    desk.file("servicenow.toml", "[instance]\nurl = \"http://127.0.0.1:1\"\ncredential = \"sn\"\n")?;
+    let run = desk.call(&sample(), &[])?;
+    assert_eq!(run.code, 3, "{run:?}");
+    let problem = run.json()?["failure"]["retry"]["problem"].clone();
+    assert_eq!(problem["code"], "servicenow.unreachable", "{run:?}");
+    Ok(())
+}
+
+#[test]
+fn a_credential_that_the_settings_do_not_name_is_refused() -> Result<()> {
+    let desk = Desk::new()?;
+    let run = harness(["call", "on-build-requested", "--settings", "servicenow.toml", "--event"])
+        .arg(sample())
+        .within(desk.work.path())
+        .run()?;
+    assert_eq!(run.code, 2, "{run:?}");
+    assert_eq!(
+        run.stderr,
+        "error: servicenow.toml names the credential `sn`: give it with --credential sn=env:VARIABLE or \
+         --credential sn=file:PATH\n"
+    );
+    Ok(())
+}
+
+#[test]
+fn nothing_of_this_changes_anything() -> Result<()> {
+    let desk = Desk::new()?;
+    desk.call(&desk.event("\"version\"", "\"verson\"")?, &[])?;
+    desk.call(&desk.event("\"id\": \"build-4711\",", "")?, &[])?;
+    let run = desk.call(&sample(), &[])?;
+    // The first change request of a new instance, so none came before it.
+    assert_eq!(run.json()?["change"]["number"], "CHG0030001", "{run:?}");
+    Ok(())
+}

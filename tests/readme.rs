@@ -1,0 +1,43 @@
+//! Every command of the README works as it stands there.
+
+use crate::harness;
+use anyhow::{Context as _, Result};
+use std::path::Path;
+
+/// The commands of the README's shell blocks, continued lines joined.
+fn commands() -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md"))?;
+    let blocks = text.split("```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
+    let lines = blocks.map(|block| block.replace("\\\n", " ")).collect::<Vec<_>>();
+    Ok(lines.iter().flat_map(|block| block.lines()).map(str::to_owned).collect())
+}
+
+#[test]
+fn every_command_of_the_readme_works() -> Result<()> {
+    let work = tempfile::tempdir()?;
+    std::os::unix::fs::symlink(env!("CARGO_MANIFEST_DIR"), work.path().join("tests"))?;
+    std::fs::create_dir(work.path().join("target"))?;
+    let (_sim, ready) = harness(["sim", "--listen", "127.0.0.1:0", "--json"]).start()?;
+    let url = ready["url"].as_str().context("no url")?;
+    let settings = format!("[instance]\nurl = \"{url}\"\ncredential = \"servicenow\"\n");
+    std::fs::write(work.path().join("servicenow.toml"), settings)?;
+
+    let mut ran = 0;
+    for command in commands()? {
+        // `cargo test` is this; `sim` runs already, and until it is interrupted.
+        if command == "cargo test" || command == "cargo harness sim" {
+            continue;
+        }
+        let args = command.strip_prefix("cargo harness ").with_context(|| format!("unknown: {command}"))?;
+        let run = harness(args.split_whitespace())
+            .env("SERVICENOW", ready["credential"].as_str().context("no credential")?)
+            .within(work.path())
+            .run()?;
+        // A new change request waits for its approval; everything else is done.
+        let expected = if args.starts_with("call") { 4 } else { 0 };
+        assert_eq!(run.code, expected, "{command}: {run:?}");
+        ran += 1;
+    }
+    assert!(ran >= 7, "the README has only {ran} commands");
+    Ok(())
+}
