@@ -2,6 +2,7 @@
 
 #![deny(missing_docs)]
 
+pub mod evidence;
 pub mod grant;
 pub mod guest;
 pub mod runtime;

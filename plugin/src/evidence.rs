@@ -65,7 +65,7 @@ pub fn record(
         }
     };
     let name = Statement::file_name(&event.build);
-    let mut details = vec![("digest", statement.digest.as_str()), ("build", &event.build.id), ("name", &name)];
+    let mut details = vec![("digest", statement.digest.as_str()), ("about", &event.build.id), ("name", &name)];
     if recorded.attached.is_empty() || plugin.settings().evidence.placement == Placement::Link {
         details.push(("statement", &statement.content)); // It is nowhere else.
     }

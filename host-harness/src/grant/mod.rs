@@ -20,6 +20,7 @@ mod egress;
 mod headers;
 mod observer;
 mod outgoing;
+mod reading;
 
 pub use address::Addresses;
 pub use audit::{AuditError, AuditLog};
@@ -29,6 +30,7 @@ pub use egress::{Denial, Egress, EgressError, Reason, URI_BYTES};
 pub use headers::is_forbidden;
 pub use observer::{Exchange, Observer, Outcome, Usage};
 pub(crate) use outgoing::Outgoing;
+pub use reading::ReadError;
 
 use std::fmt;
 use std::sync::Arc;

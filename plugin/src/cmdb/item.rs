@@ -42,6 +42,9 @@ const NO_SERIALS: &[&str] = &[
     "unknown",
 ];
 
+/// Hexadecimal digits of an artifact's digest that tell two builds of one version apart.
+const DIGEST_LENGTH: usize = 12;
+
 /// One item of a payload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
@@ -68,7 +71,7 @@ impl Item {
         let name = image_name(&event.build);
         let defaults = vec![
             Field::text("name", name.clone()),
-            Field::text("version", image.version.clone()),
+            Field::text("version", version(image)),
             Field::text("short_description", describe(image)),
             Field::text("install_status", "1"),
         ];
@@ -137,6 +140,18 @@ impl Item {
 pub fn lean(event: &DeployEvent) -> Value {
     let event = DeployEvent { systems: Vec::new(), ..event.clone() };
     serde_json::to_value(event).unwrap_or_default()
+}
+
+/// The version, and the beginning of the artifact's digest: a class that identifies by name and version must not take the
+/// same version built anew for the artifact before, which other systems still have.
+fn version(image: &Image) -> String {
+    match image.digest.as_deref().and_then(|digest| digest.split_once(':')) {
+        Some((_, hex)) => {
+            let short: String = hex.chars().take(DIGEST_LENGTH).collect();
+            format!("{}+{short}", image.version)
+        }
+        None => image.version.clone(),
+    }
 }
 
 fn describe(image: &Image) -> String {

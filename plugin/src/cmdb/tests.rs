@@ -93,6 +93,7 @@ fn a_deployment_records_the_image_its_systems_and_their_relations_in_one_call() 
     let sent = script.body(2);
     assert_eq!(sent["items"][0]["className"], "cmdb_ci_spkg");
     assert_eq!(sent["items"][0]["values"]["name"], "rhel-9 2026.11.1");
+    assert_eq!(sent["items"][0]["values"]["version"], "2026.11.1+ab12");
     assert_eq!(
         sent["items"][1]["values"],
         json!({"name": "web-01", "serial_number": "VM-1", "fqdn": "web-01.example", "virtual": "true"})
