@@ -46,6 +46,12 @@ impl Clock {
         self.0.offset.store(millis, Ordering::Relaxed);
     }
 
+    /// Back to the machine's clock.
+    pub fn reset(&self) {
+        *self.0.frozen.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.0.offset.store(0, Ordering::Relaxed);
+    }
+
     /// Stops it at a moment, so that every record says the same time.
     pub fn freeze(&self, at: Timestamp) {
         *self.0.frozen.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);

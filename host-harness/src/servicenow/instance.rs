@@ -1,16 +1,20 @@
 //! An instance that runs: its builder, and what a test or a person does with it from outside.
 
+use super::blueprint::Blueprint;
 use super::change::approvals::ApprovalPolicy;
 use super::clock::Clock;
 use super::engine::Engine;
-use super::engine::dictionary::{Column, Dictionary, Table};
+use super::engine::dictionary::{Column, Table};
 use super::engine::record::Record;
-use super::http::oauth::Client;
+use super::faults::{Fault, FaultId};
 use super::http::server::{Seen, Shared, serve};
 use super::properties::Properties;
 use super::seed;
+use super::state::{self, StateFile};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -18,7 +22,8 @@ use tokio::task::JoinHandle;
 pub use super::seed::people::Person;
 
 /// What an integration logs in with.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Account {
     /// The user's name.
     pub user: String,
@@ -42,32 +47,38 @@ impl std::fmt::Debug for Account {
 #[derive(Debug)]
 pub struct Builder {
     listen: SocketAddr,
-    properties: Properties,
     clock: Clock,
     integration: Person,
     account: Option<Account>,
     people: Vec<Person>,
+    properties: Properties,
     tables: Vec<Table>,
     columns: Vec<(String, Column)>,
     choices: Vec<[String; 4]>,
     policies: Vec<ApprovalPolicy>,
     records: Vec<Record>,
+    faults: Vec<Fault>,
+    simulator: bool,
+    state: Option<PathBuf>,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         Builder {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            properties: Properties::default(),
             clock: Clock::default(),
             integration: seed::people::integration(),
             account: None,
             people: seed::people::others(),
+            properties: Properties::default(),
             tables: Vec::new(),
             columns: Vec::new(),
             choices: Vec::new(),
             policies: seed::change::policies(),
             records: Vec::new(),
+            faults: Vec::new(),
+            simulator: false,
+            state: None,
         }
     }
 }
@@ -91,7 +102,7 @@ impl Builder {
         self
     }
 
-    /// The integration's user instead of the stock one: other roles, another time zone.
+    /// The integration's user, changed: other roles, another time zone.
     pub fn integration(mut self, change: impl FnOnce(Person) -> Person) -> Self {
         self.integration = change(self.integration);
         self
@@ -141,62 +152,92 @@ impl Builder {
         self
     }
 
+    /// A fault in force from the start.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Serves `/__sim/` too: faults, requests seen, the clock, a fresh start. No real instance has it, and it asks for
+    /// no authentication.
+    pub fn simulator_api(mut self, serve: bool) -> Self {
+        self.simulator = serve;
+        self
+    }
+
+    /// Keeps what it holds in this file, credentials included, and goes on from there at the next start. Of the
+    /// builder's own people, records and choices only a new file takes notice.
+    pub fn state(mut self, file: impl Into<PathBuf>) -> Self {
+        self.state = Some(file.into());
+        self
+    }
+
+    fn blueprint(self) -> Blueprint {
+        let random = || format!("{:032x}", rand::random::<u128>());
+        let mut integration = self.integration;
+        let account = self.account.unwrap_or_else(|| Account {
+            user: integration.user_name.clone(),
+            password: integration.password.clone().unwrap_or_else(random),
+            client_id: random(),
+            client_secret: random(),
+            api_key: format!("now_{}", random()),
+        });
+        integration.password = Some(account.password.clone());
+        let mut people = vec![integration];
+        people.extend(self.people);
+        for person in &mut people {
+            person.password.get_or_insert_with(random);
+        }
+        Blueprint {
+            properties: self.properties,
+            account,
+            people,
+            tables: self.tables,
+            columns: self.columns,
+            choices: self.choices,
+            policies: self.policies,
+            records: self.records,
+        }
+    }
+
     /// Starts it. It answers as soon as this returns.
     ///
     /// # Errors
-    /// When it cannot listen there.
-    pub async fn start(self) -> std::io::Result<Instance> {
+    /// When it cannot listen there, or its state file cannot be read or written.
+    pub async fn start(mut self) -> std::io::Result<Instance> {
         let listener = TcpListener::bind(self.listen).await?;
         let address = listener.local_addr()?;
-        let mut dictionary = Dictionary::default();
-        dictionary.extend(seed::tables::all());
-        dictionary.extend(self.tables);
-        for (table, column) in self.columns {
-            dictionary.add_column(&table, column);
+        let (clock, simulator, path) = (self.clock.clone(), self.simulator, self.state.take());
+        let faults = std::mem::take(&mut self.faults);
+        let blueprint = self.blueprint();
+        let loaded = match &path {
+            Some(path) => state::load(path, &blueprint, clock.clone())?,
+            None => None,
+        };
+        let (mut engine, account) = match loaded {
+            Some(loaded) => (loaded.engine, loaded.account),
+            None => (blueprint.engine(clock), blueprint.account.clone()),
+        };
+        let state = match &path {
+            Some(path) => Some(StateFile::create(path, &engine, &account)?),
+            None => None,
+        };
+        engine.store.record_changes(state.is_some());
+        let passwords = passwords(&engine);
+        let shared = Arc::new(Shared::new(engine, blueprint, simulator, state));
+        for fault in faults {
+            shared.faults().add(fault);
         }
-        let mut engine = Engine::new(dictionary, self.properties, self.clock);
-        engine.policies = self.policies;
-        seed::describe(&mut engine);
-        seed::people::add_groups(&mut engine);
-        let mut passwords = BTreeMap::new();
-        let mut integration = self.integration;
-        if let Some(account) = &self.account {
-            integration.password = Some(account.password.clone());
-        }
-        let password = seed::people::add(&mut engine, &integration);
-        for person in &self.people {
-            let password = seed::people::add(&mut engine, person);
-            passwords.insert(person.user_name.clone(), password);
-        }
-        seed::change::add(&mut engine);
-        seed::cmdb::add(&mut engine);
-        for [table, element, value, label] in &self.choices {
-            seed::add_choice(&mut engine, table, element, value, label);
-        }
-        engine.refresh_choices();
-        for record in self.records {
-            seed::add_record(&mut engine, record);
-        }
-        let account = self.account.unwrap_or_else(|| Account {
-            user: integration.user_name.clone(),
-            password,
-            client_id: engine.fresh_sys_id(),
-            client_secret: engine.fresh_sys_id(),
-            api_key: format!("now_{}", engine.fresh_sys_id()),
-        });
-        let user = engine.user(&account.user).map(|user| user.sys_id().to_owned());
-        engine.registry.clients.push(Client {
-            client_id: account.client_id.clone(),
-            client_secret: account.client_secret.clone(),
-            user: user.clone(),
-        });
-        if let Some(user) = user {
-            engine.registry.keys.insert(account.api_key.clone(), user);
-        }
-        let shared = Arc::new(Shared::new(engine));
         let server = tokio::spawn(serve(listener, shared.clone()));
         Ok(Instance { address, shared, account, passwords, server })
     }
+}
+
+/// Everybody's password by user name.
+fn passwords(engine: &Engine) -> BTreeMap<String, String> {
+    let users = engine.store.scan(&engine.dictionary, "sys_user").into_iter();
+    let told = |user: &Record| Some((user.get("user_name").to_owned(), engine.passwords.get(user.sys_id())?.clone()));
+    users.filter_map(told).collect()
 }
 
 /// An instance that runs. It is gone when this is dropped.
@@ -246,17 +287,16 @@ impl Instance {
         self.passwords.get(user_name).map(String::as_str)
     }
 
-    /// The people whose approval is pending somewhere, or who hold `approver_user`: user name and password.
+    /// The people who hold the role `approver_user`: user name and password.
     pub fn approvers(&self) -> Vec<(String, String)> {
         let engine = self.shared.engine();
-        self.passwords
-            .iter()
-            .filter(|(name, _)| {
-                let caller = engine.user(name).and_then(|user| engine.caller(user.sys_id()));
-                caller.is_some_and(|caller| caller.roles.contains("approver_user"))
-            })
-            .map(|(name, password)| (name.clone(), password.clone()))
-            .collect()
+        let approver =
+            |user: &&Record| engine.caller(user.sys_id()).is_some_and(|caller| caller.roles.contains("approver_user"));
+        let told = |user: &Record| {
+            let (name, password) = self.passwords.get_key_value(user.get("user_name"))?;
+            Some((name.clone(), password.clone()))
+        };
+        engine.store.scan(&engine.dictionary, "sys_user").into_iter().filter(approver).filter_map(told).collect()
     }
 
     /// Every request seen so far, in the order of their replies.
@@ -294,6 +334,48 @@ impl Instance {
     /// Changes switches while it runs.
     pub fn set_properties(&self, set: impl FnOnce(&mut Properties)) {
         set(&mut self.shared.engine().properties);
+    }
+
+    /// Keeps a record, new or in place of the one of its `sys_id`, past all rules: as if somebody had worked on the
+    /// database.
+    pub fn put_record(&self, record: Record) {
+        seed::add_record(&mut self.shared.engine(), record);
+        self.shared.changed();
+    }
+
+    /// Removes a record past all rules; tells whether it was there.
+    pub fn remove_record(&self, table: &str, sys_id: &str) -> bool {
+        let mut engine = self.shared.engine();
+        let Engine { store, dictionary, .. } = &mut *engine;
+        let removed = store.remove(dictionary, table, sys_id).is_some();
+        drop(engine);
+        self.shared.changed();
+        removed
+    }
+
+    /// Replaces what an attachment holds, past all rules; its hash stays what it was.
+    pub fn put_attachment(&self, sys_id: &str, content: impl Into<bytes::Bytes>) {
+        self.shared.engine().contents.insert(sys_id.to_owned(), content.into());
+    }
+
+    /// Puts a fault in force.
+    pub fn fault(&self, fault: Fault) -> FaultId {
+        self.shared.faults().add(fault)
+    }
+
+    /// How many requests a fault has picked so far.
+    pub fn picked(&self, fault: FaultId) -> u64 {
+        self.shared.faults().picked(fault)
+    }
+
+    /// Takes a fault out of force.
+    pub fn remove_fault(&self, fault: FaultId) {
+        self.shared.faults().remove(fault);
+    }
+
+    /// Takes every fault out of force.
+    pub fn clear_faults(&self) {
+        self.shared.faults().clear();
     }
 
     /// Makes every access token that was given out worthless.

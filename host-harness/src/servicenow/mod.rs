@@ -23,20 +23,24 @@
 //! | `http/` | the listener, authentication, and for each API what its paths do |
 //! | `seed/` | what a new instance holds |
 
+mod blueprint;
 pub(crate) mod change;
 mod clock;
 pub(crate) mod cmdb;
 pub(crate) mod engine;
+mod faults;
 pub(crate) mod http;
 mod incident;
 mod instance;
 mod properties;
 pub mod seed;
+mod state;
 
 pub use change::approvals::{ApprovalPolicy, Approvers, WaitFor};
 pub use clock::Clock;
 pub use engine::dictionary::{Column, Kind, Table};
 pub use engine::record::Record;
+pub use faults::{Action, Fault, FaultId};
 pub use http::server::Seen;
 pub use instance::{Account, Builder, Instance, Person};
 pub use properties::Properties;

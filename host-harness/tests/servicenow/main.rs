@@ -5,5 +5,7 @@
 mod attachment;
 mod change;
 mod cmdb;
+mod faults;
+mod state;
 mod support;
 mod table;

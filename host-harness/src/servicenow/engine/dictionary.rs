@@ -3,6 +3,7 @@
 //! Tables extend one another (`change_request` extends `task`), and a record answers with the columns of the table it
 //! was asked through: an incident read as a `task` shows a task's columns only.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What a column holds. The names in `sys_dictionary.internal_type` are given by [`Kind::internal_type`].
@@ -21,13 +22,13 @@ pub enum Kind {
     /// A span of time, kept as the moment that lies so long after 1970 (`1970-01-01 08:00:00`).
     Duration,
     /// The `sys_id` of a record of the named table.
-    Reference(&'static str),
+    Reference(Cow<'static, str>),
     /// Entries that can only be added to (`work_notes`); kept in `sys_journal_field`.
     Journal,
     /// A record's own `sys_id`.
     Guid,
     /// Comma-separated `sys_id`s of records of the named table.
-    List(&'static str),
+    List(Cow<'static, str>),
     /// A domain: it reads as a reference to the group `global`.
     Domain,
     /// The name of a table: it displays as the table's label.
@@ -60,7 +61,7 @@ impl Kind {
     }
 
     /// The table that a reference points to.
-    pub fn reference(&self) -> Option<&'static str> {
+    pub fn reference(&self) -> Option<&str> {
         match self {
             Kind::Reference(table) | Kind::List(table) => Some(table),
             _ => None,
@@ -170,7 +171,7 @@ pub fn datetime(element: &str, label: &str) -> Column {
 
 /// A record of another table.
 pub fn reference(element: &str, label: &str, table: &'static str) -> Column {
-    Column::new(element, label, Kind::Reference(table))
+    Column::new(element, label, Kind::Reference(table.into()))
 }
 
 /// Entries that can only be added to.

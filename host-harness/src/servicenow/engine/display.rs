@@ -117,7 +117,7 @@ impl Engine {
         };
         let target = match (&column.kind, value) {
             (_, "") => None,
-            (Kind::Reference(table), _) => Some(*table),
+            (Kind::Reference(table), _) => Some(table.as_ref()),
             (Kind::Domain, _) => Some("sys_user_group"),
             _ => None,
         };

@@ -154,7 +154,7 @@ impl Filter {
         let wanted = fold(&term.value);
         let order = |wanted: &str| Self::order_of(&column.kind, &value, wanted);
         let filled = !value.is_empty();
-        let shown = || match column.kind {
+        let shown = || match &column.kind {
             Kind::Reference(target) => fold(&engine.display_of(target, &value)),
             _ => value.clone(),
         };
@@ -216,7 +216,7 @@ impl Filter {
     fn compare(&self, engine: &Engine, left: &Record, right: &Record) -> Ordering {
         for sort in &self.order {
             let key = |record: &Record| {
-                engine.read(&self.table, record, &sort.field).map(|(column, value)| match column.kind {
+                engine.read(&self.table, record, &sort.field).map(|(column, value)| match &column.kind {
                     Kind::Reference(target) => (column, engine.display_of(target, &value)),
                     _ => (column, value),
                 })

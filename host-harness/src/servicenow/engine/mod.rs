@@ -19,7 +19,7 @@ use crate::servicenow::http::oauth::Registry;
 use crate::servicenow::properties::Properties;
 use bytes::Bytes;
 use caller::Caller;
-use dictionary::Dictionary;
+use dictionary::{Column, Dictionary, Kind};
 use filter::Filter;
 use jiff::tz::TimeZone;
 use query::Query;
@@ -53,6 +53,8 @@ pub struct Engine {
     pub passwords: HashMap<String, String>,
     /// What is attached, by attachment `sys_id`.
     pub contents: HashMap<String, Bytes>,
+    /// Rows of a table, by an encoded query, that ACLs hide for now.
+    pub hidden: Option<(String, String)>,
     choices: Choices,
     numbers: HashMap<String, u64>,
 }
@@ -71,6 +73,7 @@ impl Engine {
             registry: Registry::default(),
             passwords: HashMap::new(),
             contents: HashMap::new(),
+            hidden: None,
             choices: HashMap::new(),
             numbers: HashMap::new(),
         }
@@ -121,6 +124,12 @@ impl Engine {
             Ok(filter) => filter.find(self),
             Err(_) => Vec::new(),
         }
+    }
+
+    /// Whether an encoded query finds a record.
+    pub fn matches(&self, record: &Record, table: &str, query: &str) -> bool {
+        Filter::new(self, &Caller::system(), table, &Query::parse(query))
+            .is_ok_and(|filter| filter.matches(self, record))
     }
 
     /// The user of this name.
@@ -206,10 +215,59 @@ impl Engine {
         self.choices = choices;
     }
 
+    /// Adds the column that a row of `sys_dictionary` describes, unless it is there.
+    pub fn learn(&mut self, row: &Record) {
+        let (table, element) = (row.get("name"), row.get("element"));
+        if element.is_empty() || self.dictionary.column(table, element).is_some() {
+            return;
+        }
+        // A reference needs a table that is there; anything unknown is text.
+        let target = self.dictionary.table(row.get("reference")).map(|table| table.name.clone());
+        let kind = match (row.get("internal_type"), target) {
+            ("integer", _) => Kind::Integer,
+            ("boolean", _) => Kind::Boolean,
+            ("glide_date_time", _) => Kind::DateTime,
+            ("glide_date", _) => Kind::Date,
+            ("journal_input" | "journal", _) => Kind::Journal,
+            ("reference", Some(target)) => Kind::Reference(target.into()),
+            _ => Kind::String,
+        };
+        let mut column = Column::new(element, row.get("column_label"), kind).default(row.get("default_value"));
+        column.max_length = row.get("max_length").parse().unwrap_or(column.max_length);
+        column.read_only = row.is("read_only");
+        column.choice = row.get("choice") == "1";
+        let table = table.to_owned();
+        self.dictionary.add_column(&table, column);
+    }
+
+    /// Takes up what the records say of the instance itself, after they were read from a file.
+    pub fn relearn(&mut self) {
+        let rows: Vec<Record> = self.store.scan(&self.dictionary, "sys_dictionary").into_iter().cloned().collect();
+        for row in rows {
+            self.learn(&row);
+        }
+        self.refresh_choices();
+        let numbers: Vec<(&'static str, String)> = self
+            .store
+            .all()
+            .into_iter()
+            .filter_map(|record| Some((self.dictionary.prefix(record.table())?, record.get("number").to_owned())))
+            .collect();
+        for (prefix, number) in numbers {
+            self.keep_number(prefix, &number);
+        }
+    }
+
     /// Whether a caller may read a record at all.
     pub fn may_read(&self, caller: &Caller, record: &Record) -> bool {
         if caller.admin() {
             return true;
+        }
+        if let Some((table, query)) = &self.hidden
+            && self.dictionary.is_a(record.table(), table)
+            && self.matches(record, table, query)
+        {
+            return false;
         }
         let mine = |columns: &[&str]| columns.iter().any(|column| record.get(column) == caller.sys_id);
         match record.table() {

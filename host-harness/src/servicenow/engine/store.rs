@@ -2,6 +2,7 @@
 
 use super::dictionary::Dictionary;
 use super::record::Record;
+use crate::servicenow::state::Change;
 use std::collections::{BTreeMap, HashMap};
 
 /// All records of an instance.
@@ -13,6 +14,8 @@ pub struct Store {
     /// For each base table and indexed column, where a value is.
     by_value: HashMap<(String, &'static str), HashMap<String, Vec<Place>>>,
     next: u64,
+    /// What has changed since it was last asked, where that is recorded.
+    changes: Option<Vec<Change>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,28 @@ struct Place {
 const INDEXED: &[&str] = &["number", "correlation_id", "sysapproval", "element_id", "parent", "change_request", "name"];
 
 impl Store {
+    /// Records changes from now on, or no longer.
+    pub fn record_changes(&mut self, record: bool) {
+        self.changes = record.then(Vec::new);
+    }
+
+    /// Whether changes are recorded.
+    pub fn is_recording(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    /// Records a change that is not a record's.
+    pub(crate) fn note(&mut self, change: impl FnOnce() -> Change) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(change());
+        }
+    }
+
+    /// What has changed since this was last asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        self.changes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// The record with this `sys_id`, if it is of this table or of one that extends it.
     pub fn get(&self, dictionary: &Dictionary, table: &str, sys_id: &str) -> Option<&Record> {
         let place = self.by_id.get(dictionary.root(table))?.get(sys_id)?;
@@ -41,6 +66,7 @@ impl Store {
 
     /// Keeps a record, new or changed, under its `sys_id`.
     pub fn put(&mut self, dictionary: &Dictionary, record: Record) {
+        self.note(|| Change::Put(record.clone()));
         let root = dictionary.root(record.table()).to_owned();
         let known = self.by_id.get(&root).and_then(|ids| ids.get(record.sys_id())).cloned();
         let sequence = match known {
@@ -69,6 +95,7 @@ impl Store {
     pub fn remove(&mut self, dictionary: &Dictionary, table: &str, sys_id: &str) -> Option<Record> {
         let root = dictionary.root(table).to_owned();
         let place = self.by_id.get_mut(&root)?.remove(sys_id)?;
+        self.note(|| Change::Remove { table: table.to_owned(), sys_id: sys_id.to_owned() });
         self.unlink(&root, &place)
     }
 

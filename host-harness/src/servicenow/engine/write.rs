@@ -6,6 +6,7 @@ use super::dictionary::{Column, Kind};
 use super::record::Record;
 use super::refusal::{Operation, Refusal};
 use crate::servicenow::clock::{database_time, parse_civil};
+use crate::servicenow::state::Change;
 use crate::servicenow::{change, cmdb, incident};
 
 /// Which door a write comes through; they differ in what they forgive.
@@ -398,8 +399,11 @@ impl Engine {
             "change_request" => change::rules::after(self, caller, before, record)?,
             "sysapproval_approver" => change::approvals::after(self, caller, before, record),
             "sys_choice" => self.refresh_choices(),
+            "sys_dictionary" => self.learn(record),
             "sys_user" if !record.lacks("user_password") => {
-                self.passwords.insert(record.sys_id().to_owned(), record.get("user_password").to_owned());
+                let (sys_id, password) = (record.sys_id().to_owned(), record.get("user_password").to_owned());
+                self.store.note(|| Change::Password { sys_id: sys_id.clone(), password: password.clone() });
+                self.passwords.insert(sys_id, password);
                 let cipher = format!("{:064x}", rand::random::<u128>());
                 let hidden = record.clone().with("user_password", cipher);
                 if before.is_none_or(|before| before.get("user_password") != record.get("user_password")) {

@@ -10,6 +10,7 @@ use crate::servicenow::engine::filter::Filter;
 use crate::servicenow::engine::query::Query;
 use crate::servicenow::engine::record::Record;
 use crate::servicenow::engine::refusal::{Operation, Refusal};
+use crate::servicenow::state::Change;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -206,6 +207,7 @@ fn attach(engine: &mut Engine, caller: &Caller, request: &Request, file: File) -
         ("hash", hash.as_str()),
     ];
     let attachment = engine.create(caller, "sys_attachment", &values)?;
+    engine.store.note(|| Change::content(attachment.sys_id(), &file.content));
     engine.contents.insert(attachment.sys_id().to_owned(), file.content);
     if engine.properties.attachment_touches_record {
         let now = engine.now();

@@ -88,7 +88,7 @@ fn told(engine: &Engine, request: &Request, record: &Record) -> Value {
     let mut attributes = Map::new();
     for column in engine.dictionary.columns(record.table()) {
         let value = record.get(&column.element);
-        let shown: Value = match column.kind {
+        let shown: Value = match &column.kind {
             Kind::Reference(target) if !value.is_empty() => json!({
                 "display_value": engine.display_of(target, value),
                 "link": format!("{}/api/now/table/{target}/{value}", request.base),

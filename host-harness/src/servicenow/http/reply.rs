@@ -71,6 +71,12 @@ impl Reply {
         self
     }
 
+    /// With a header in place of the ones of this name.
+    pub fn replacing(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.headers.remove(name);
+        self.with(name, value)
+    }
+
     /// With what every reply of an instance carries.
     pub fn dressed(mut self, request: &Request, logged_in: bool) -> Self {
         if logged_in {

@@ -8,24 +8,16 @@ use crate::servicenow::engine::caller::Caller;
 use crate::servicenow::engine::refusal::Refusal;
 use http::StatusCode;
 
-/// A reply and whose request it answers.
-pub struct Answered {
-    /// The reply.
-    pub reply: Reply,
-    /// The user, where one was told.
-    pub user: Option<String>,
-}
-
 /// Answers a request, and lets the flows that it woke run.
-pub fn answer(engine: &mut Engine, request: &Request) -> Answered {
-    let answered = open(engine, request).unwrap_or_else(|| closed(engine, request));
+pub fn answer(engine: &mut Engine, request: &Request) -> Reply {
+    let reply = open(engine, request).unwrap_or_else(|| closed(engine, request));
     engine.run_flows();
     engine.run_workers();
-    answered
+    reply
 }
 
 /// The paths that ask for no authentication.
-fn open(engine: &mut Engine, request: &Request) -> Option<Answered> {
+fn open(engine: &mut Engine, request: &Request) -> Option<Reply> {
     let reply = match request.path.as_str() {
         "/oauth_token.do" => oauth::token(engine, request),
         "/oauth_revoke_token.do" => oauth::revoke(engine, request),
@@ -34,20 +26,19 @@ fn open(engine: &mut Engine, request: &Request) -> Option<Answered> {
         }
         _ => return None,
     };
-    Some(Answered { reply: reply.dressed(request, false), user: None })
+    Some(reply.dressed(request, false))
 }
 
 /// The REST APIs.
-fn closed(engine: &mut Engine, request: &Request) -> Answered {
+fn closed(engine: &mut Engine, request: &Request) -> Reply {
     let caller = match auth::authenticate(engine, request) {
         Ok(caller) => caller,
         Err(refusal) => {
             let reply = Reply::refusal(&refusal, engine.properties.omit_null_detail);
-            return Answered { reply: reply.dressed(request, false), user: None };
+            return reply.dressed(request, false);
         }
     };
-    let reply = api_reply(engine, &caller, request);
-    Answered { reply: reply.dressed(request, true), user: Some(caller.user_name) }
+    api_reply(engine, &caller, request).dressed(request, true)
 }
 
 /// What an API answers a caller, refusals in their envelope.

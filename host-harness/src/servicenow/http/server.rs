@@ -1,10 +1,14 @@
 //! The listener: HTTP/1.1 with kept connections, no delay on small replies, each reply written at once.
 
+use super::exchange::{Outcome, exchange};
 use super::reply::Reply;
 use super::request::{Part, Request};
-use super::route;
+use super::wire::{Fate, Wire};
+use crate::servicenow::blueprint::Blueprint;
 use crate::servicenow::clock::Clock;
 use crate::servicenow::engine::Engine;
+use crate::servicenow::faults::Faults;
+use crate::servicenow::state::StateFile;
 use axum::extract::{FromRequest as _, Multipart};
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -14,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,32 +37,87 @@ pub struct Seen {
     pub target: String,
     /// The user who was told by the credentials; none where there were none, or wrong ones.
     pub user: Option<String>,
-    /// The status of the reply.
+    /// The status of the reply; 0 where there was none.
     pub status: u16,
+    /// A fault picked it.
+    pub faulty: bool,
 }
 
 /// What all connections share.
 pub(crate) struct Shared {
     engine: Mutex<Engine>,
     seen: Mutex<Vec<Seen>>,
+    faults: Mutex<Faults>,
+    state: Mutex<Option<StateFile>>,
     connections: AtomicU64,
+    /// Requests in hand at present.
+    pub(crate) in_hand: AtomicUsize,
     pub(crate) clock: Clock,
+    /// `/__sim/` is there.
+    pub(crate) simulator: bool,
+    blueprint: Blueprint,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine) -> Self {
+    pub(crate) fn new(engine: Engine, blueprint: Blueprint, simulator: bool, state: Option<StateFile>) -> Self {
         let clock = engine.clock.clone();
-        Shared { engine: Mutex::new(engine), seen: Mutex::default(), connections: AtomicU64::new(0), clock }
+        Shared {
+            engine: Mutex::new(engine),
+            seen: Mutex::default(),
+            faults: Mutex::default(),
+            state: Mutex::new(state),
+            connections: AtomicU64::new(0),
+            in_hand: AtomicUsize::new(0),
+            clock,
+            simulator,
+            blueprint,
+        }
     }
 
     /// The instance's state, for one request at a time.
     pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.engine)
     }
 
     /// The requests seen so far.
     pub(crate) fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.seen)
+    }
+
+    /// The faults in force.
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+        locked(&self.faults)
+    }
+
+    /// Writes what has changed to the state file, where there is one.
+    pub(crate) fn changed(&self) {
+        if let Some(state) = locked(&self.state).as_mut() {
+            let changes = self.engine().store.take_changes();
+            // A disk that fails is not the client's matter, and the instance goes on without it.
+            if let Err(error) = state.append(&changes) {
+                tracing::error!(%error, "the simulated instance cannot write its state");
+            }
+        }
+    }
+
+    /// Begins anew: records as at the first start, no faults, no requests, the machine's clock.
+    pub(crate) fn reset(&self) {
+        self.clock.reset();
+        let recorded = self.engine().store.is_recording();
+        let mut engine = self.blueprint.engine(self.clock.clone());
+        engine.store.record_changes(recorded);
+        *self.engine() = engine;
+        self.faults().clear();
+        self.seen().clear();
+        if let Some(state) = locked(&self.state).as_mut()
+            && let Err(error) = state.rewrite(&self.engine())
+        {
+            tracing::error!(%error, "the simulated instance cannot write its state");
+        }
     }
 }
 
@@ -81,36 +140,35 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(stream: TcpStream, shared: Arc<Shared>, number: u64) {
     // Without this a small reply waits for the peer's delayed acknowledgement, about 40 ms.
     let _ = stream.set_nodelay(true);
+    let fate = Fate::default();
     let service = service_fn(|request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(exchange(&shared, number, request).await) }
+        let (shared, fate) = (shared.clone(), fate.clone());
+        async move {
+            let request = match read(request).await {
+                Ok(request) => request,
+                Err(reply) => return Ok(send(reply)),
+            };
+            match exchange(&shared, number, &fate, request).await {
+                Outcome::Reply(reply) => Ok(send(reply)),
+                Outcome::Reset => {
+                    fate.reset();
+                    Err(Reset)
+                }
+            }
+        }
     });
-    let served = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let wire = TokioIo::new(Wire::new(stream, fate.clone()));
+    let served =
+        hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).serve_connection(wire, service).await;
     if let Err(error) = served {
         tracing::debug!(%error, number, "a connection to the simulated instance ended");
     }
 }
 
-/// One request and its reply.
-async fn exchange(shared: &Shared, connection: u64, request: http::Request<Incoming>) -> Response<Streamed> {
-    let request = match read(request).await {
-        Ok(request) => request,
-        Err(reply) => return send(reply),
-    };
-    let answered = route::answer(&mut shared.engine(), &request);
-    shared.seen().push(Seen {
-        at: shared.clock.now(),
-        connection,
-        method: request.method.to_string(),
-        target: request.target.clone(),
-        user: answered.user,
-        status: answered.reply.status.as_u16(),
-    });
-    send(answered.reply)
-}
+/// The connection is to be reset.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is reset on purpose")]
+struct Reset;
 
 /// Reads a request whole, its parts too where it has some.
 async fn read(request: http::Request<Incoming>) -> Result<Request, Reply> {
@@ -132,7 +190,6 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, Reply> {
 async fn parts(request: &Request) -> Result<Vec<Part>, anyhow::Error> {
     let mut whole = http::Request::new(axum::body::Body::from(request.body.clone()));
     *whole.headers_mut() = request.headers.clone();
-    whole.extensions_mut().insert(());
     let mut fields = Multipart::from_request(whole, &()).await?;
     let mut parts = Vec::new();
     while let Some(field) = fields.next_field().await? {
@@ -155,7 +212,7 @@ fn send(reply: Reply) -> Response<Streamed> {
 }
 
 /// A body of unknown length, so that it is sent chunked as an instance sends it.
-pub(crate) struct Streamed(Option<Bytes>);
+struct Streamed(Option<Bytes>);
 
 impl Body for Streamed {
     type Data = Bytes;

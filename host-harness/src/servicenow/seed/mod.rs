@@ -42,7 +42,7 @@ fn described(_engine: &Engine, name: &str) -> String {
 fn describe_column(engine: &mut Engine, table: &str, column: &Column, display: bool) {
     let id = engine.fresh_sys_id();
     let reference = match column.kind {
-        Kind::Reference(target) | Kind::List(target) => target,
+        Kind::Reference(ref target) | Kind::List(ref target) => target.as_ref(),
         _ => "",
     };
     people::keep(
