@@ -74,8 +74,10 @@ fn tables(stage: &Stage) -> Vec<Table> {
     let rows = |table: &str, row: &dyn Fn(&Record) -> Vec<String>, is_ours: &dyn Fn(&Record) -> bool| {
         stage.instance.records(table).iter().filter(|record| is_ours(record)).map(row).collect::<Vec<_>>()
     };
-    let fields = |names: &'static [&'static str]| {
-        move |record: &Record| names.iter().map(|name| record.get(name).to_owned()).collect::<Vec<_>>()
+    let task = |table: &'static str, names: [&'static str; 4]| {
+        move |record: &Record| {
+            names.iter().map(|name| label_of(stage, table, name, record.get(name))).collect::<Vec<_>>()
+        }
     };
     let has_key = |record: &Record| !record.get("correlation_id").is_empty();
     let is_related = |record: &Record| record.get("sys_created_by") != "system";
@@ -83,7 +85,11 @@ fn tables(stage: &Stage) -> Vec<Table> {
         Table {
             title: "Change requests",
             columns: vec!["Number", "State", "Approval", "What"],
-            rows: rows("change_request", &fields(&["number", "state", "approval", "short_description"]), &has_key),
+            rows: rows(
+                "change_request",
+                &task("change_request", ["number", "state", "approval", "short_description"]),
+                &has_key,
+            ),
         },
         Table {
             title: "Approvals",
@@ -94,8 +100,8 @@ fn tables(stage: &Stage) -> Vec<Table> {
                     vec![
                         number_of(stage, record.get("sysapproval")),
                         name_of(stage, "sys_user", record.get("approver")),
-                        record.get("state").to_owned(),
-                        record.get("comments").to_owned(),
+                        label_of(stage, "sysapproval_approver", "state", record.get("state")),
+                        stage.instance.journal(record.sys_id(), "comments").join("; "),
                     ]
                 },
                 &|_| true,
@@ -104,7 +110,7 @@ fn tables(stage: &Stage) -> Vec<Table> {
         Table {
             title: "Incidents",
             columns: vec!["Number", "State", "Priority", "What"],
-            rows: rows("incident", &fields(&["number", "state", "priority", "short_description"]), &has_key),
+            rows: rows("incident", &task("incident", ["number", "state", "priority", "short_description"]), &has_key),
         },
         Table {
             title: "Configuration items and relations",
@@ -121,6 +127,16 @@ fn tables(stage: &Stage) -> Vec<Table> {
             ),
         },
     ]
+}
+
+/// What people read for a choice's value; the value itself where it is no choice.
+fn label_of(stage: &Stage, table: &str, element: &str, value: &str) -> String {
+    let choices = stage.instance.records("sys_choice");
+    let is_it = |choice: &&Record, name: &str| {
+        choice.get("name") == name && choice.get("element") == element && choice.get("value") == value
+    };
+    let found = [table, "task"].iter().find_map(|name| choices.iter().find(|choice| is_it(choice, name)));
+    found.map_or(value, |choice| choice.get("label")).to_owned()
 }
 
 /// The number of a task, or its `sys_id` where there is none.

@@ -55,10 +55,9 @@ async fn to_machines(stage: &mut Stage, image: &Subject) -> Scene {
     deploy(stage, image, "deployed to web-01, web-02 and db-01", DeployPhase::Succeeded, Some(&gate)).await?;
 
     let state = state_of(stage, &change);
-    let mut end = step("ServiceNow", "holds the change");
+    let mut end = step("ServiceNow", if state == CLOSED { "holds the closed change" } else { "holds the change" });
     end.tickets.push(change);
-    end.lines.push(if state == CLOSED { "Closed".into() } else { format!("in state {state}") });
-    go_on(stage, end.expect(state == CLOSED, "the change to be closed"))
+    go_on(stage, end.expect(state == CLOSED, &format!("the change to be closed, and it is in state {state}")))
 }
 
 async fn rejected(stage: &mut Stage, image: &Subject) -> Scene {

@@ -80,10 +80,6 @@ impl Step {
         let (mark, line) = of_verdict(&gate.verdict);
         self.mark = mark;
         self.lines.push(line);
-        for approval in gate.approvals.iter().filter(|approval| approval.comment.is_some()) {
-            let comment = approval.comment.as_deref().unwrap_or_default();
-            self.lines.push(format!("{}: “{comment}”", approval.approver));
-        }
         self.tickets.extend(gate.change.clone());
         let is_expected = match (&gate.verdict, expected) {
             (Verdict::Proceed(clearance), Expected::Proceed) => !clearance.by_policy && gate.change.is_some(),
