@@ -3,6 +3,7 @@
 use super::{Exit, Misuse, progress::Progress, session};
 use anyhow::{Context as _, Result};
 use clap::Args;
+use host_harness::evidence::junit;
 use host_harness::runtime::{Call as HookCall, EventError, Hook, Reply, limits};
 use host_harness::settings::Settings;
 use itsm_contract::answers::Event;
@@ -41,7 +42,10 @@ impl Call {
     pub async fn run(self) -> Result<Exit> {
         let hook = Hook::parse(&self.hook).map_err(misuse)?;
         let text = read(self.event.as_deref())?;
-        let call = HookCall::from_json(hook, &text, limits::EVENT_BYTES).map_err(misuse)?;
+        let mut call = HookCall::from_json(hook, &text, limits::EVENT_BYTES).map_err(misuse)?;
+        if let HookCall::OnBuildFinished(result) = &mut call {
+            junit::complete(result).map_err(|error| Misuse(error.to_string()))?;
+        }
         let call = if self.dry_run { preview(call)? } else { call };
         let settings = Settings::read(&self.settings)?;
         let credential = match call.hook() {

@@ -6,6 +6,7 @@ mod call;
 mod check;
 mod connect;
 mod demo;
+mod evidence;
 mod progress;
 mod session;
 mod sim;
@@ -49,6 +50,9 @@ enum Command {
     /// Prove that an audit log was not altered, or tell a change's story from it
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Prove that the evidence in ServiceNow is what was put there
+    #[command(subcommand)]
+    Evidence(evidence::Evidence),
 }
 
 /// How a command ended, as its exit code.
@@ -95,6 +99,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Connect(connect) => connect.run().await,
             Command::Sim(sim) => sim.run().await,
             Command::Audit(audit) => audit.run(),
+            Command::Evidence(evidence) => evidence.run().await,
         }
     })
 }

@@ -82,6 +82,7 @@ pub fn credential(source: Option<&str>, settings: &Settings) -> Result<Credentia
         ))
         .into());
     }
+    credential.check().map_err(|error| Misuse(error.to_string()))?;
     Ok(credential)
 }
 
