@@ -2,6 +2,7 @@
 //! one file for each section.
 
 mod bad_input;
+mod cmdb;
 mod incidents;
 mod main_job;
 mod readme;

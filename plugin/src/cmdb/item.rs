@@ -121,6 +121,17 @@ impl Item {
         })
     }
 
+    /// By what ServiceNow's hardware rule tells a system from others: its serial number, else its name.
+    pub fn machine(&self) -> String {
+        let value = |column: &str| {
+            self.values.get(column).and_then(Value::as_str).map(str::trim).filter(|value| !value.is_empty())
+        };
+        match value("serial_number") {
+            Some(serial) => format!("serial number {}", serial.to_lowercase()),
+            None => format!("name {}", value("name").unwrap_or(&self.key).to_lowercase()),
+        }
+    }
+
     /// As the payload holds it. `source` is the data source, and `occurred_at` when the deployment was so.
     pub fn payload(&self, index: usize, source: &str, occurred_at: u64) -> Value {
         json!({

@@ -4,12 +4,14 @@
 use super::ire::{self, Change, Mode, Outcome};
 use super::item::{self, Item};
 use super::order::overtaken;
+use super::refusal;
 use super::relation::{self, Relation};
 use super::{Recorded, key};
 use crate::plugin::Plugin;
 use itsm_contract::answers;
 use itsm_contract::events::DeployEvent;
 use itsm_contract::types::{Failure, ItemOutcome, Later, Problem, System, Ticket};
+use std::collections::BTreeSet;
 
 /// Names of items that one failure tells of; every item has its own outcome beside it.
 const NAMED: usize = 10;
@@ -41,18 +43,21 @@ pub fn run(
         sent: Vec::new(),
     };
     let mut items = Vec::new();
+    let mut machines = BTreeSet::new();
     for system in systems {
+        let told = |outcome| answers::Item { name: system.name.clone(), outcome, ticket: None };
         if late.contains(&key::system(plugin, &event.environment, system)) {
-            run.systems.push(answers::Item { name: system.name.clone(), outcome: ItemOutcome::Skipped, ticket: None });
+            run.systems.push(told(ItemOutcome::Skipped));
             continue;
         }
         match Item::system(plugin, event, &lean, system) {
+            // ServiceNow refuses a second system with one serial number while the first is new, and takes it for the
+            // first one afterwards.
+            Ok(item) if !machines.insert(item.machine()) => {
+                run.systems.push(told(ItemOutcome::Failed(refusal::same_item(&item.machine()))));
+            }
             Ok(item) => items.push(item),
-            Err(failure) => run.systems.push(answers::Item {
-                name: system.name.clone(),
-                outcome: ItemOutcome::Failed(failure),
-                ticket: None,
-            }),
+            Err(failure) => run.systems.push(told(ItemOutcome::Failed(failure))),
         }
     }
     let outcome = if items.is_empty() && !late.is_empty() { Ok(()) } else { run.send_all(&items) };
@@ -91,7 +96,11 @@ impl Run<'_> {
         // A further call of the same deployment finds the image as the first one left it.
         self.image_outcome = self.image_outcome.take().or(image);
         let mut stored = Vec::new();
-        for ((system, outcome), said) in systems.iter().zip(outcomes).zip(reply.relations) {
+        let mut taken = BTreeSet::new();
+        for ((system, mut outcome), said) in systems.iter().zip(outcomes).zip(reply.relations) {
+            if let Some(sys_id) = outcome.sys_id().filter(|sys_id| !taken.insert((*sys_id).to_owned())) {
+                outcome = Outcome::Refused(refusal::same_item(sys_id));
+            }
             self.systems.push(self.told(system, &outcome));
             if let Outcome::Stored { sys_id, .. } = outcome {
                 stored.push(Stored { item: system, sys_id, said });

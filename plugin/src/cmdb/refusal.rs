@@ -36,6 +36,16 @@ pub fn abandoned() -> Failure {
     Failure::Retry(Later { problem, retry_after_ms: None })
 }
 
+/// Two systems of one deployment would be one item. `detail` is what they have in common.
+pub fn same_item(detail: &str) -> Failure {
+    Failure::Refused(problem(
+        "cmdb.same-item",
+        "two systems of this deployment are one item in the CMDB",
+        "give each system identifiers of its own",
+        detail.to_owned(),
+    ))
+}
+
 /// What must be done about each of the engine's errors (Identification engine error messages).
 pub fn refused(code: &str, message: String) -> Failure {
     let detail = format!("{code}: {message}");
@@ -77,14 +87,7 @@ pub fn refused(code: &str, message: String) -> Failure {
             "work off the de-duplication task in ServiceNow",
             detail,
         )),
-        "DUPLICATE_PAYLOAD_RECORDS" | "DUPLICATE_RELATED_PAYLOAD" | "DUPLICATE_LOOKUP_PAYLOAD" => {
-            Failure::Refused(problem(
-                "cmdb.same-item",
-                "two systems of this deployment are one item in the CMDB",
-                "give each system identifiers of its own",
-                detail,
-            ))
-        }
+        "DUPLICATE_PAYLOAD_RECORDS" | "DUPLICATE_RELATED_PAYLOAD" | "DUPLICATE_LOOKUP_PAYLOAD" => same_item(&detail),
         "MISSING_MATCHING_ATTRIBUTES" | "REQUIRED_ATTRIBUTE_EMPTY" => Failure::Refused(problem(
             "cmdb.identifier-missing",
             "what identifies it is missing",
