@@ -1,11 +1,12 @@
 //! `sim`: the simulated ServiceNow alone, until it is interrupted.
 
-use super::Exit;
+use super::{Exit, Misuse};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use host_harness::servicenow::Instance;
+use host_harness::servicenow::{Fault, Instance};
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 /// Run the simulated ServiceNow alone
 #[derive(Args)]
@@ -13,6 +14,15 @@ pub struct Sim {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// Keep what it holds in this file, credentials included, and go on from there at the next start
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Faults in force from the start: a JSON list of rules
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// Serve /__sim/ too: faults, requests seen, the clock, a fresh start. It asks for no authentication
+    #[arg(long)]
+    simulator_api: bool,
     /// Print one line of JSON once it is ready
     #[arg(long)]
     json: bool,
@@ -21,19 +31,27 @@ pub struct Sim {
 impl Sim {
     /// Runs the command.
     pub async fn run(self) -> Result<Exit> {
-        let instance = Instance::builder()
-            .listen(self.listen)
-            .start()
-            .await
-            .with_context(|| format!("cannot listen on {}: choose another address with --listen", self.listen))?;
+        let mut builder = Instance::builder().listen(self.listen).simulator_api(self.simulator_api);
+        if let Some(file) = &self.state {
+            builder = builder.state(file);
+        }
+        for fault in self.faults.as_deref().map(faults).transpose()?.unwrap_or_default() {
+            builder = builder.fault(fault);
+        }
+        let instance = builder.start().await.with_context(|| format!("cannot serve on {}", self.listen))?;
         if self.json {
             println!("{}", ready(&instance));
         } else {
-            tell(&instance);
+            tell(&instance, self.state.is_some());
         }
         tokio::signal::ctrl_c().await?;
         Ok(Exit::Done)
     }
+}
+
+fn faults(path: &Path) -> Result<Vec<Fault>> {
+    let text = std::fs::read_to_string(path).with_context(|| Misuse(format!("cannot read {}", path.display())))?;
+    serde_json::from_str(&text).with_context(|| Misuse(format!("{} is no list of faults", path.display())))
 }
 
 /// The integration user's credential, as `--credential` takes it from its source.
@@ -58,7 +76,7 @@ fn ready(instance: &Instance) -> Value {
     })
 }
 
-fn tell(instance: &Instance) {
+fn tell(instance: &Instance, keeps: bool) {
     let account = instance.account();
     println!("ServiceNow, simulated, at {}", instance.url());
     println!();
@@ -72,5 +90,5 @@ fn tell(instance: &Instance) {
     println!();
     println!("  export SERVICENOW='{}'", credential(instance));
     println!();
-    println!("Ctrl-C ends it, and forgets everything.");
+    println!("Ctrl-C ends it{}.", if keeps { "" } else { ", and it forgets everything" });
 }
