@@ -7,9 +7,11 @@ mod close;
 mod controlled;
 mod create;
 mod held;
+mod items;
 mod link;
 mod note;
 mod plan;
+pub mod prepare;
 mod result;
 mod state;
 mod step;
@@ -17,8 +19,9 @@ mod work;
 
 pub use close::{Ending, finish, give_up, implement};
 pub use controlled::is_controlled;
-pub use create::create;
+pub use create::{Made, create};
 pub use held::{Held, handed_back, is_renamed};
+pub use items::{Items, find as find_items};
 pub use link::link;
 pub use note::note;
 pub use plan::plan;
@@ -125,6 +128,11 @@ impl Change {
         })
     }
 
+    /// The digest of the artifact that approval was asked for, where it was known.
+    pub fn artifact(&self) -> Option<&str> {
+        self.origin.strip_prefix(create::ORIGIN)?.strip_prefix(' ')
+    }
+
     /// Reads the change request with this `sys_id`.
     ///
     /// # Errors
@@ -139,6 +147,6 @@ impl Change {
 /// # Errors
 /// Where ServiceNow cannot be asked.
 pub fn approvers(plugin: &Plugin, sys_id: &str) -> Result<Vec<Approval>, Error> {
-    let rows = crate::gate::approvers::read(plugin, &[sys_id])?;
+    let rows = crate::gate::approvers::read(plugin, sys_id)?;
     Ok(rows.into_iter().map(|row| row.approval).collect())
 }

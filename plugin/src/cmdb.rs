@@ -14,6 +14,8 @@ mod relation;
 #[cfg(test)]
 mod tests;
 
+pub use key::system as system_key;
+
 use crate::event::invalid;
 use crate::mapping::compare;
 use crate::plugin::{Plugin, is_sys_id};

@@ -4,12 +4,15 @@ use crate::servicenow::{Client, Error};
 use crate::settings::Settings;
 use crate::transport::{Entry, Grants};
 use itsm_contract::types::{Failure, Problem, Ticket, Timestamp};
+use std::cell::RefCell;
 
 /// What every hook works with.
 pub struct Plugin<'a> {
     grants: Grants<'a>,
     settings: Settings,
     client: Client<'a>,
+    /// Names found by this call: table, column, name, and the `sys_id` that they mean.
+    references: RefCell<Vec<(String, String, String, String)>>,
 }
 
 impl<'a> Plugin<'a> {
@@ -26,7 +29,7 @@ impl<'a> Plugin<'a> {
                 detail: None,
             })
         })?;
-        Ok(Self { client: Client::new(grants.transport), grants, settings })
+        Ok(Self { client: Client::new(grants.transport), grants, settings, references: RefCell::default() })
     }
 
     /// The way to the instance.
@@ -70,7 +73,7 @@ impl<'a> Plugin<'a> {
         }
     }
 
-    /// The `sys_id` of the record of `table` that `name` means: a `sys_id` as it is, a name looked up in `column`.
+    /// The `sys_id` of the record of `table` that `name` means: a `sys_id` as it is, a name looked up in `column`, once.
     ///
     /// # Errors
     /// `NotFound` where nothing has that name; `ReplyUnexpected` where several do.
@@ -78,11 +81,28 @@ impl<'a> Plugin<'a> {
         if is_sys_id(name) {
             return Ok(name.to_owned());
         }
+        let known = self.references.borrow();
+        let is_it =
+            |known: &&(String, String, String, String)| known.0 == table && known.1 == column && known.2 == name;
+        if let Some((.., sys_id)) = known.iter().find(is_it) {
+            return Ok(sys_id.clone());
+        }
+        drop(known);
         match self.client.find(table, column, name, "sys_id")? {
-            Some(record) => Ok(record.text("sys_id").into_owned()),
+            Some(record) => {
+                let sys_id = record.text("sys_id").into_owned();
+                self.remember(table, column, name, &sys_id);
+                Ok(sys_id)
+            }
             None => Err(Error::new(crate::servicenow::Kind::NotFound, format!("GET {table}"))
                 .with_detail(format!("nothing in {table} has the {column} `{name}`"))),
         }
+    }
+
+    /// Remembers for this call what a name means.
+    pub fn remember(&self, table: &str, column: &str, name: &str, sys_id: &str) {
+        let known = [table, column, name, sys_id].map(str::to_owned);
+        self.references.borrow_mut().push(known.into());
     }
 }
 

@@ -1,16 +1,20 @@
 //! One look at the waiting gates.
 
 use super::cursor::Cursor;
-use crate::change::{Answer, Change, FIELDS, Held, State, TABLE, is_renamed};
-use crate::gate::{self, Asked, approvers};
+use crate::change::{Change, FIELDS, Held, State, TABLE, is_renamed, prepare};
+use crate::gate::beside::Beside;
+use crate::gate::{self, Asked};
 use crate::plugin::Plugin;
-use crate::servicenow::{Error, Kind, Query, Record, datetime};
+use crate::servicenow::{Error, Kind, List, Query, Record, datetime};
 use itsm_contract::answers::{Review, Reviewed, Waiting};
 use itsm_contract::types::{Failure, Gate, Ticket, Timestamp, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Identities in one `IN` list: longer lists make addresses that front ends refuse.
 const CHUNK: usize = 100;
+
+/// So few gates have their approvers read along with every look: one request instead of two when one moves.
+const FEW: usize = 10;
 
 /// Rows in one page of changed records.
 const PAGE: usize = 1000;
@@ -57,7 +61,12 @@ fn expired(plugin: &Plugin, waiting: &[Waiting], failure: &Failure) -> Vec<Revie
 }
 
 fn asked<'a>(work: &'a Waiting, ticket: &'a Ticket) -> Asked<'a> {
-    Asked { key: ticket.key.as_deref().unwrap_or(&ticket.number), since: work.since, last: Some(&work.last) }
+    Asked {
+        key: ticket.key.as_deref().unwrap_or(&ticket.number),
+        since: work.since,
+        last: Some(&work.last),
+        artifact: None,
+    }
 }
 
 /// Whether a gate says something else than the last one. When it is worth asking again does not count.
@@ -77,6 +86,8 @@ struct Look<'a> {
     after: Cursor,
     is_sweep: bool,
     moved: Vec<Reviewed>,
+    /// Read along, where few wait.
+    beside: Option<Beside>,
 }
 
 impl<'a> Look<'a> {
@@ -94,15 +105,19 @@ impl<'a> Look<'a> {
         if is_sweep {
             after.swept_at = now;
         }
-        Self { plugin, waiting: by_change, before, after, is_sweep, moved: Vec::new() }
+        Self { plugin, waiting: by_change, before, after, is_sweep, moved: Vec::new(), beside: None }
     }
 
     fn run(mut self) -> Result<Review, Error> {
         if self.waiting.is_empty() {
             return Ok(Review { moved: Vec::new(), cursor: self.after.text() });
         }
-        let rows = if self.is_sweep { self.sweep()? } else { self.changed()? };
+        let rows = match self.is_sweep {
+            true => self.sweep()?,
+            false => self.changed()?,
+        };
         self.judge(&rows)?;
+        self.prepare();
         let since = self.after.since();
         let seen = rows.iter().filter(|row| row.time("sys_updated_on").is_some_and(|updated| updated >= since));
         let seen = seen.map(|row| (row.text("sys_id").into_owned(), row.text("sys_mod_count").into_owned()));
@@ -121,8 +136,25 @@ impl<'a> Look<'a> {
     /// Every gate, by id.
     fn sweep(&mut self) -> Result<Vec<Record>, Error> {
         let ids: Vec<&str> = self.waiting.keys().copied().collect();
-        let rows = self.by_id(&ids)?;
+        let rows = match ids.len() {
+            0..=FEW => {
+                let found = self.along(by_id(&ids))?;
+                self.found(&ids, found)
+            }
+            _ => self.by_id(&ids)?,
+        };
         self.advance(&rows);
+        Ok(rows)
+    }
+
+    /// The rows of this list, and what their gates rest on beside them: one request for all of it.
+    fn along(&mut self, list: List) -> Result<Vec<Record>, Error> {
+        let ids: Vec<&str> = self.waiting.keys().copied().collect();
+        let mut lists = Beside::lists(&ids, &ids);
+        lists.push(list);
+        let mut answers = self.plugin.client().lists(&lists)?;
+        let rows = answers.pop().unwrap_or_else(|| Ok(Vec::new()))?;
+        self.beside = Some(Beside::of(&lists, answers)?);
         Ok(rows)
     }
 
@@ -131,8 +163,11 @@ impl<'a> Look<'a> {
         let mut rows = Vec::new();
         let mut last: Option<(String, String)> = None;
         for _ in 0..PAGES_LIMIT {
-            let query = self.since(last.as_ref());
-            let page = self.plugin.client().list(TABLE, &query, FIELDS, PAGE)?;
+            let list = changes(self.since(last.as_ref()), PAGE);
+            let page = match self.waiting.len() {
+                0..=FEW => self.along(list)?,
+                _ => self.plugin.client().list(TABLE, &list.query, FIELDS, PAGE)?,
+            };
             let is_last = page.len() < PAGE;
             last = page.last().map(|row| (row.text("sys_updated_on").into_owned(), row.text("sys_id").into_owned()));
             self.advance(&page);
@@ -195,16 +230,20 @@ impl<'a> Look<'a> {
     fn by_id(&mut self, ids: &[&str]) -> Result<Vec<Record>, Error> {
         let mut rows = Vec::new();
         for chunk in ids.chunks(CHUNK) {
-            let query = Query::new().one_of("sys_id", chunk.iter().copied()).ordered_by("sys_id");
-            let found = self.plugin.client().list(TABLE, &query, FIELDS, CHUNK)?;
-            let found: Vec<_> = found.into_iter().filter(|row| chunk.contains(&&*row.text("sys_id"))).collect();
-            for id in chunk.iter().filter(|id| !found.iter().any(|row| row.text("sys_id") == **id)) {
-                let error = Error::new(Kind::NotFound, format!("GET {TABLE}"));
-                self.moved.push(Reviewed { change: (*id).into(), answer: Err(error.into()) });
-            }
-            rows.extend(found);
+            let list = by_id(chunk);
+            let found = self.plugin.client().list(TABLE, &list.query, FIELDS, CHUNK)?;
+            rows.extend(self.found(chunk, found));
         }
         Ok(rows)
+    }
+
+    fn found(&mut self, ids: &[&str], found: Vec<Record>) -> Vec<Record> {
+        let found: Vec<_> = found.into_iter().filter(|row| ids.contains(&&*row.text("sys_id"))).collect();
+        for id in ids.iter().filter(|id| !found.iter().any(|row| row.text("sys_id") == **id)) {
+            let error = Error::new(Kind::NotFound, format!("GET {TABLE}"));
+            self.moved.push(Reviewed { change: (*id).into(), answer: Err(error.into()) });
+        }
+        found
     }
 
     fn advance(&mut self, rows: &[Record]) {
@@ -227,17 +266,14 @@ impl<'a> Look<'a> {
                 Err(error) => self.moved.push(Reviewed { change: id.into_owned(), answer: Err(error.into()) }),
             }
         }
-        let asked: Vec<&str> = news
-            .iter()
-            .filter(|change| change.approval != Answer::NotRequested)
-            .map(|change| &*change.sys_id)
-            .collect();
-        let approvers = approvers::read(self.plugin, &asked)?;
+        let beside = match self.beside.take() {
+            Some(beside) => beside,
+            None => Beside::read(self.plugin, news.iter())?,
+        };
         for change in news {
             let Some((id, works)) = self.waiting.get_key_value(change.sys_id.as_str()) else { continue };
-            let rows: Vec<_> = approvers.iter().filter(|row| row.change == change.sys_id).cloned().collect();
-            for work in works {
-                let answer = self.answer(work, &change, &rows);
+            for work in works.iter().filter(|work| preparing(work).is_none()) {
+                let answer = self.answer(work, &change, &beside);
                 if answer.as_ref().map_or(true, |gate| differs(&work.last, gate)) {
                     self.moved.push(Reviewed { change: (*id).into(), answer });
                 }
@@ -254,21 +290,56 @@ impl<'a> Look<'a> {
             && !State::parse(&row.text("state")).is_over()
     }
 
-    fn answer(&self, work: &Waiting, change: &Change, rows: &[approvers::Row]) -> Result<Gate, Failure> {
+    fn answer(&self, work: &Waiting, change: &Change, beside: &Beside) -> Result<Gate, Failure> {
         let Some(ticket) = &work.last.change else { return Ok(work.last.clone()) };
         let held = Held::believe(self.plugin, change.clone(), ticket)?;
         let asked = asked(work, ticket);
         if !is_renamed(ticket) {
-            return gate::decide(self.plugin, &held, &asked, rows);
+            return gate::decide(self.plugin, &held, &asked, beside, &[]);
         }
         // The instance gave it a sys_id of its own: another host's record may be the one that counts.
         let held = Held::read(self.plugin, ticket)?;
-        let rows = match gate::has_approvers(&held) {
-            true => approvers::read(self.plugin, &[&held.change.sys_id])?,
-            false => Vec::new(),
-        };
-        gate::decide(self.plugin, &held, &asked, &rows)
+        let beside = Beside::read(self.plugin, std::iter::once(&held.change))?;
+        gate::decide(self.plugin, &held, &asked, &beside, &[])
     }
+
+    /// Goes on with those whose change request ServiceNow was still working on.
+    fn prepare(&mut self) {
+        let works = self.waiting.iter().flat_map(|(id, works)| works.iter().map(|work| (*id, *work)));
+        let mut moved = Vec::new();
+        for (id, work) in works {
+            let (Some(waits), Some(ticket)) = (preparing(work), &work.last.change) else { continue };
+            let answer = self.prepared(work, ticket, waits);
+            if answer.as_ref().map_or(true, |gate| differs(&work.last, gate)) {
+                moved.push(Reviewed { change: id.into(), answer });
+            }
+        }
+        self.moved.extend(moved);
+    }
+
+    fn prepared(&self, work: &Waiting, ticket: &Ticket, waits: &[String]) -> Result<Gate, Failure> {
+        let left = prepare::still_waits(self.plugin, waits)?;
+        let held = Held::read(self.plugin, ticket)?;
+        gate::go_on(self.plugin, held, &asked(work, ticket), &left)
+    }
+}
+
+/// What ServiceNow was still working on at the last look.
+fn preparing(work: &Waiting) -> Option<&[String]> {
+    match &work.last.verdict {
+        Verdict::Pause(pause) if pause.waiting_for.iter().any(|words| prepare::names_worker(words)) => {
+            Some(&pause.waiting_for)
+        }
+        _ => None,
+    }
+}
+
+fn by_id(ids: &[&str]) -> List<'static> {
+    changes(Query::new().one_of("sys_id", ids.iter().copied()).ordered_by("sys_id"), CHUNK)
+}
+
+fn changes(query: Query, limit: usize) -> List<'static> {
+    List { table: TABLE, query, fields: FIELDS, limit, is_displayed: false }
 }
 
 fn is_linked(work: &Waiting) -> bool {

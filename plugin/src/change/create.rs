@@ -3,7 +3,7 @@
 //! Through the Table API, which keeps the `sys_id` that a client gives: a repeated insert is refused and meets the first.
 //! A standard change comes from its template by `std_change_producer_version`.
 
-use super::{Change, FIELDS, Held, TABLE, Work};
+use super::{Change, FIELDS, Held, Items, TABLE, Work};
 use crate::mapping;
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Inserted, datetime};
@@ -16,42 +16,56 @@ use std::fmt::Write;
 /// The system that a change request says it comes from.
 pub const ORIGIN: &str = "OpenFactory";
 
+/// This work's change request, and what was learnt on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// The change request.
+    pub held: Held,
+    /// What the CMDB knows of the systems, where that was looked up.
+    pub items: Option<Items>,
+    /// This delivery made it.
+    pub is_new: bool,
+}
+
 /// Makes this work's change request, or finds the one that an earlier delivery made.
 ///
 /// # Errors
 /// Where ServiceNow refuses it, a name in the settings means nothing, or ServiceNow cannot be asked.
-pub fn create(plugin: &Plugin, work: Work) -> Result<Held, Failure> {
+pub fn create(plugin: &Plugin, work: Work) -> Result<Made, Failure> {
     let identity = work.identity(plugin);
     if work.delivery().attempt > 1
         && let Some(held) = Held::search(plugin, &identity.correlation_id)?
     {
-        return Ok(held);
+        return Ok(Made { held, items: None, is_new: false });
     }
-    let values = values(plugin, work)?;
-    let (change, is_new) = match plugin.client().insert(TABLE, &identity, values, FIELDS)? {
-        Inserted::Created(record) => (Change::read(&record)?, true),
-        Inserted::Existing(record) => (Change::read(&record)?, false),
-        Inserted::Renamed(_) => {
+    let items = super::find_items(plugin, plugin.client(), work)?;
+    let values = values(plugin, work, &items)?;
+    let (held, is_new) = match plugin.client().insert(TABLE, &identity, values, FIELDS)? {
+        Inserted::Created(record) => (Held::ours(plugin, Change::read(&record)?, &identity.correlation_id)?, true),
+        Inserted::Existing(record) => (Held::ours(plugin, Change::read(&record)?, &identity.correlation_id)?, false),
+        Inserted::Renamed(record) => {
             // Another host may have made one at the same moment: only the oldest counts.
-            let held = Held::search(plugin, &identity.correlation_id)?;
-            return held.map(|held| created(plugin, work, held)).ok_or_else(hidden);
+            let held = Held::search(plugin, &identity.correlation_id)?.ok_or_else(hidden)?;
+            let is_new = held.change.sys_id == record.text("sys_id");
+            (held, is_new)
         }
     };
-    let held = Held::ours(plugin, change, &identity.correlation_id)?;
-    Ok(if is_new { created(plugin, work, held) } else { held })
+    if is_new {
+        created(plugin, work, &held);
+    }
+    Ok(Made { held, items: Some(items), is_new })
 }
 
-fn created(plugin: &Plugin, work: Work, held: Held) -> Held {
+fn created(plugin: &Plugin, work: Work, held: &Held) {
     let details = [("title", work.title()), ("type", held.change.kind.value().to_owned())];
     let details: Vec<_> = details.iter().map(|(name, value)| (*name, value.as_str())).collect();
     plugin.audit("change.created", &work.delivery().key, Some(&held.ticket), &details);
-    held
 }
 
 /// All that is sent, but for its identity.
-pub(super) fn values(plugin: &Plugin, work: Work) -> Result<Map<String, serde_json::Value>, Failure> {
+pub(super) fn values(plugin: &Plugin, work: Work, items: &Items) -> Result<Map<String, serde_json::Value>, Failure> {
     let settings = &plugin.settings().change;
-    let mut values = mapping::fill(plugin, work.record_kind(), &work, defaults(plugin, work))?.values;
+    let mut values = mapping::fill(plugin, work.record_kind(), &work, defaults(plugin, work, items))?.values;
     let mut own = |name: &str, value: String| values.insert(name.to_owned(), value.into());
     own("type", settings.kind.value().into());
     own("correlation_display", origin(work));
@@ -99,11 +113,14 @@ fn template(plugin: &Plugin) -> Result<String, Failure> {
 }
 
 /// What the plugin itself says, before the mapping.
-pub(super) fn defaults(plugin: &Plugin, work: Work) -> Vec<Field> {
+pub(super) fn defaults(plugin: &Plugin, work: Work, items: &Items) -> Vec<Field> {
     let mut fields =
-        vec![Field::text("short_description", work.title()), Field::text("description", description(work))];
+        vec![Field::text("short_description", work.title()), Field::text("description", description(work, items))];
     if let Some(group) = &plugin.settings().change.assignment_group {
         fields.push(Field { name: "assignment_group".into(), value: Value::Named(group.clone()) });
+    }
+    if let Some(item) = items.known.first() {
+        fields.push(Field::text("cmdb_ci", item));
     }
     if let Some(Schedule::Window(window)) = work.schedule() {
         let times = [("start_date", window.start), ("end_date", window.end)];
@@ -113,7 +130,7 @@ pub(super) fn defaults(plugin: &Plugin, work: Work) -> Vec<Field> {
 }
 
 /// What a person reads before they approve.
-fn description(work: Work) -> String {
+fn description(work: Work, items: &Items) -> String {
     let build = work.build();
     let image = &build.image;
     let mut text = format!("{}\n\nImage: {} {}", work.title(), image.name, image.version);
@@ -145,7 +162,9 @@ fn description(work: Work) -> String {
             SystemKind::Physical => "physical",
             SystemKind::Other(kind) => kind,
         };
-        let _ = write!(text, "\n- {} ({kind})", system.name);
+        let is_unknown = items.unknown.contains(&system.name);
+        let note = if is_unknown { ", no configuration item yet" } else { "" };
+        let _ = write!(text, "\n- {} ({kind}{note})", system.name);
     }
     text
 }

@@ -1,7 +1,7 @@
 //! What would become of a change request, without doing it.
 
 use super::create::{defaults, values};
-use super::{Change, FIELDS, Held, State, TABLE, Work, is_controlled, link};
+use super::{Change, FIELDS, Held, State, TABLE, Work, is_controlled, items, link};
 use crate::mapping::compare;
 use crate::plugin::Plugin;
 use itsm_contract::answers::Planned;
@@ -32,7 +32,9 @@ pub fn plan(plugin: &Plugin, work: Work) -> Result<Option<Planned>, Failure> {
             Ok(planned(change.number, outcome, Vec::new()))
         }
         (None, true) => {
-            let fields = compare(&defaults(plugin, work), &values(plugin, work)?);
+            // A batch is a POST: what may only be read is read one by one.
+            let items = items::find(plugin, plugin.client().one_by_one(), work)?;
+            let fields = compare(&defaults(plugin, work, &items), &values(plugin, work, &items)?);
             Ok(planned(work.title(), ItemOutcome::Created, fields))
         }
         (None, false) => Ok(None),

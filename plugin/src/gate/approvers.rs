@@ -1,11 +1,8 @@
 //! Who was asked, and what they said: `sysapproval_approver`, one row for each person.
 
 use crate::plugin::Plugin;
-use crate::servicenow::{Error, Query, Record};
+use crate::servicenow::{Error, List, Query, Record};
 use itsm_contract::types::{Approval, Decision};
-
-/// Changes whose approvers are read in one request: `IN` lists beyond this make addresses that front ends refuse.
-const CHUNK: usize = 50;
 
 /// Rows of one request: what ServiceNow gives at most without being asked for more.
 const ROWS_LIMIT: usize = 10_000;
@@ -24,22 +21,25 @@ pub struct Row {
 }
 
 /// The approvers of these changes, oldest first.
+pub fn of(changes: &[&str]) -> List<'static> {
+    let query = Query::new().one_of("sysapproval", changes.iter().copied());
+    let query = query.ordered_by("sys_created_on").ordered_by("sys_id");
+    List { table: "sysapproval_approver", query, fields: FIELDS, limit: ROWS_LIMIT, is_displayed: true }
+}
+
+/// The approvers of one change, oldest first.
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked.
-pub fn read(plugin: &Plugin, changes: &[&str]) -> Result<Vec<Row>, Error> {
-    let mut rows = Vec::new();
-    for chunk in changes.chunks(CHUNK) {
-        let query = Query::new().one_of("sysapproval", chunk.iter().copied());
-        let query = query.ordered_by("sys_created_on").ordered_by("sys_id");
-        let found = plugin.client().list_displayed("sysapproval_approver", &query, FIELDS, ROWS_LIMIT)?;
-        // A term that the instance did not understand is dropped: only what was asked for counts.
-        rows.extend(found.iter().map(row).filter(|row| chunk.contains(&row.change.as_str())));
-    }
-    Ok(rows)
+pub fn read(plugin: &Plugin, change: &str) -> Result<Vec<Row>, Error> {
+    let list = of(&[change]);
+    let found = plugin.client().list_displayed(list.table, &list.query, list.fields, list.limit)?;
+    // A term that the instance did not understand is dropped: only what was asked for counts.
+    Ok(found.iter().map(row).filter(|row| row.change == change).collect())
 }
 
-fn row(record: &Record) -> Row {
+/// One person's row out of a reply.
+pub fn row(record: &Record) -> Row {
     let decision = match &*record.text("state") {
         "approved" => Decision::Approved,
         "rejected" => Decision::Rejected,

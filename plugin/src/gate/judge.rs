@@ -5,6 +5,7 @@
 //! inside its window, without conflicts, and unedited since. Everything else waits or stops.
 
 use super::approvers::{self, Row};
+use super::beside::may_proceed;
 use super::policy::Policy;
 use super::seal::Seal;
 use crate::change::{Answer, Change, Kind, State};
@@ -21,10 +22,16 @@ pub struct Facts<'a> {
     pub approvers: &'a [Row],
     /// Scheduling conflicts, in words.
     pub conflicts: &'a [String],
+    /// What ServiceNow has yet to do before approval can be asked for, in words.
+    pub preparing: &'a [String],
+    /// Conditions of the next step that do not hold, by name, where they were read.
+    pub conditions: &'a [String],
     /// What it says now.
     pub seal: &'a Seal,
     /// What was approved at the last look.
     pub sealed: Option<&'a Seal>,
+    /// The artifact that approval was asked for and the one that this is, where no seal tells them apart.
+    pub exchanged: Option<(&'a str, &'a str)>,
 }
 
 /// What becomes of the work.
@@ -135,6 +142,9 @@ fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
     if policy.conflicts && !facts.conflicts.is_empty() {
         obstacles.push(Obstacle::Halt(format!("no scheduling conflicts: {}", facts.conflicts.join(", "))));
     }
+    if let Some((was, is)) = facts.exchanged {
+        obstacles.push(Obstacle::Halt(format!("approval of the artifact {is}: it was asked for {was}")));
+    }
     if let Some(sealed) = facts.sealed {
         let edits = sealed.edits(facts.seal);
         if !edits.is_empty() {
@@ -151,9 +161,11 @@ fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
 /// What is missing of an approval; empty where it is complete.
 fn unanswered(facts: &Facts) -> Vec<String> {
     let change = facts.change;
-    let is_approved = change.approval == Answer::Approved || change.kind == Kind::Standard;
-    if is_approved && change.state.allows_work() {
+    if may_proceed(change) {
         return Vec::new();
+    }
+    if change.state == State::New && !facts.preparing.is_empty() {
+        return facts.preparing.to_vec();
     }
     let pending = approvers::pending(facts.approvers);
     if !pending.is_empty() {
@@ -163,7 +175,14 @@ fn unanswered(facts: &Facts) -> Vec<String> {
     vec![match (&change.state, &change.approval) {
         (State::Other(state), _) => format!("{number} to leave the state {state}, which this plugin does not know"),
         (State::New, Answer::NotRequested) => format!("somebody to ask for approval of {number}"),
-        (state, Answer::Approved) => format!("{number} is approved, and still in {}", state.label()),
+        (state, Answer::Approved) if facts.conditions.is_empty() => {
+            format!("{number} to leave {}, now that it is approved", state.label())
+        }
+        (state, Answer::Approved) => format!(
+            "{number} to leave {}, now that it is approved; these conditions do not hold: {}",
+            state.label(),
+            facts.conditions.join(", ")
+        ),
         (state, approval) => format!("approval of {number} (in {}, {})", state.label(), approval.value()),
     }]
 }

@@ -1,12 +1,14 @@
 //! A gate from its facts to the host's answer.
 
-use super::approvers::{self, Row};
+use super::beside::{Beside, may_proceed};
 use super::judge::{Decision, Facts, judge};
 use super::policy::Policy;
 use super::seal::Seal;
-use crate::change::{self, Answer, Change, Held, Kind, State, Work};
+use crate::change::{self, Answer, Change, Held, Kind, Made, State, Work, prepare};
 use crate::plugin::Plugin;
+use crate::servicenow::{Error, Kind as ErrorKind, Record};
 use crate::settings::OnTimeout;
+use crate::transport::Method;
 use itsm_contract::types::{Clearance, Decision as Said, Failure, Gate, Pause, Ticket, Timestamp, Verdict, Window};
 
 /// 9999-12-31 23:59:59, the last moment that ServiceNow can write.
@@ -21,6 +23,8 @@ pub struct Asked<'a> {
     pub since: Timestamp,
     /// The last gate answered for this work.
     pub last: Option<&'a Gate>,
+    /// The digest of the artifact that the work is about, where it is known.
+    pub artifact: Option<&'a str>,
 }
 
 /// The gate of work that is about to start: its change request is made or linked, submitted, and judged.
@@ -34,7 +38,8 @@ pub fn open(plugin: &Plugin, work: Work) -> Result<Gate, Failure> {
         return Ok(Gate { change: None, verdict: Verdict::Proceed(clearance), approvals: Vec::new(), window: None });
     }
     let delivery = work.delivery();
-    let asked = Asked { key: &delivery.key, since: delivery.occurred_at, last: work.gate() };
+    let artifact = work.build().image.digest.as_deref();
+    let asked = Asked { key: &delivery.key, since: delivery.occurred_at, last: work.gate(), artifact };
     let known = change::handed_back(plugin, work);
     match judged(plugin, work, &asked) {
         Err(Failure::Retry(later)) => {
@@ -45,41 +50,89 @@ pub fn open(plugin: &Plugin, work: Work) -> Result<Gate, Failure> {
     }
 }
 
+fn words(failure: &Failure) -> String {
+    match failure {
+        Failure::Retry(later) => later.problem.summary.clone(),
+        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => {
+            problem.summary.clone()
+        }
+    }
+}
+
 fn judged(plugin: &Plugin, work: Work, asked: &Asked) -> Result<Gate, Failure> {
-    let mut held = match (work.number(), change::handed_back(plugin, work)) {
-        (Some(number), _) => change::link(plugin, work, number)?,
-        (None, Some(ticket)) => Held::read(plugin, ticket)?,
+    let made = match (work.number(), change::handed_back(plugin, work)) {
+        (Some(number), _) => Made { held: change::link(plugin, work, number)?, items: None, is_new: false },
+        (None, Some(ticket)) => Made { held: Held::read(plugin, ticket)?, items: None, is_new: false },
         (None, None) => change::create(plugin, work)?,
     };
-    let is_fresh = held.change.state == State::New && held.change.approval == Answer::NotRequested;
-    if is_fresh && !held.change.is_on_hold && plugin.settings().change.submit {
-        held = change::submit(plugin, held, asked.key)?;
+    let Made { held, items, is_new } = made;
+    let mut preparing = Vec::new();
+    // What a linked one affects, and when, is for those who made it to say.
+    if is_fresh(&held.change) && held.is_ours() {
+        let items = match items {
+            Some(items) => items,
+            None => change::find_items(plugin, plugin.client(), work)?,
+        };
+        preparing = prepare::prepare(plugin, work, &held, &items, is_new)?;
     }
-    let rows = match has_approvers(&held) {
-        true => approvers::read(plugin, &[&held.change.sys_id])?,
-        false => Vec::new(),
-    };
-    decide(plugin, &held, asked, &rows)
+    go_on(plugin, held, asked, &preparing)
 }
 
-/// Whether anybody can have been asked. Before that there is nothing to read.
-pub fn has_approvers(held: &Held) -> bool {
-    let change = &held.change;
-    change.kind != Kind::Standard && change.approval != Answer::NotRequested
+/// Whether nobody was asked for approval yet.
+fn is_fresh(change: &Change) -> bool {
+    change.state == State::New && change.approval == Answer::NotRequested && !change.is_on_hold
 }
 
-/// The gate of a change request that was just read, with its approvers.
+/// Asks for approval of a change that has all it needs, if nobody has been asked yet, and judges its gate. `preparing` is
+/// what it does not have yet.
 ///
 /// # Errors
-/// Where the change of work that timed out cannot be given up.
-pub fn decide(plugin: &Plugin, held: &Held, asked: &Asked, rows: &[Row]) -> Result<Gate, Failure> {
+/// Where ServiceNow cannot be asked, or does not let the change leave New.
+pub fn go_on(plugin: &Plugin, held: Held, asked: &Asked, preparing: &[String]) -> Result<Gate, Failure> {
+    let mut held = held;
+    if is_fresh(&held.change) && preparing.is_empty() && plugin.settings().change.submit {
+        prepare::look_for_conflicts(plugin, &held)?;
+        held = change::submit(plugin, held, asked.key)?;
+    }
+    let beside = Beside::read(plugin, std::iter::once(&held.change))?;
+    decide(plugin, &held, asked, &beside, preparing)
+}
+
+/// The gate of a change request that was just read.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked for conflicts, or the change of work that timed out cannot be given up.
+pub fn decide(
+    plugin: &Plugin,
+    held: &Held,
+    asked: &Asked,
+    beside: &Beside,
+    preparing: &[String],
+) -> Result<Gate, Failure> {
     let change = &held.change;
+    let rows = beside.approvers(&change.sys_id);
+    let items = beside.items(&change.sys_id);
     let approved = rows.iter().filter(|row| row.approval.decision == Said::Approved);
     let approved_at = approved.filter_map(|row| row.approval.at).max().unwrap_or(0);
-    let seal = Seal::of(change, &[], &change.origin, approved_at);
+    let artifact = asked.artifact.or(change.artifact());
+    let seal = Seal::of(change, items, artifact, approved_at);
     let sealed = asked.last.and_then(sealed);
-    let facts = Facts { change, approvers: rows, conflicts: &[], seal: &seal, sealed: sealed.as_ref() };
-    let decision = judge(&facts, &Policy::of(plugin, asked.since), plugin.now());
+    let exchanged = match (change.artifact(), asked.artifact) {
+        (Some(was), Some(is)) if was != is && sealed.is_none() => Some((was, is)),
+        _ => None,
+    };
+    let policy = Policy::of(plugin, asked.since);
+    let facts = Facts {
+        change,
+        approvers: rows,
+        conflicts: &conflicts(plugin, change, items, &policy)?,
+        preparing,
+        conditions: &conditions(plugin, change),
+        seal: &seal,
+        sealed: sealed.as_ref(),
+        exchanged,
+    };
+    let decision = judge(&facts, &policy, plugin.now());
     if let Decision::Stop { reason, is_timeout: true } = &decision {
         change::give_up(plugin, held.clone(), reason, asked.key)?;
     }
@@ -91,6 +144,44 @@ pub fn decide(plugin: &Plugin, held: &Held, asked: &Asked, rows: &[Row]) -> Resu
         approvals: rows.iter().map(|row| row.approval.clone()).collect(),
         window: window(change),
     })
+}
+
+/// Scheduling conflicts of a change that would proceed otherwise, in words. They are judged by themselves: the status says
+/// `Conflict` even where there is none.
+fn conflicts(plugin: &Plugin, change: &Change, items: &[String], policy: &Policy) -> Result<Vec<String>, Error> {
+    let has_items = !change.item.is_empty() || !items.is_empty();
+    let is_planned = change.start.is_some() && change.end.is_some() && has_items;
+    if !policy.gates || !policy.conflicts || !is_planned || !may_proceed(change) {
+        return Ok(Vec::new());
+    }
+    let label = "GET change conflict";
+    let target = format!("/api/sn_chg_rest/change/{}/conflict", change.sys_id);
+    let reply = plugin.client().call(Method::Get, target, None, label)?;
+    let found = reply.get("conflicts").and_then(serde_json::Value::as_array);
+    let found = found.ok_or_else(|| Error::new(ErrorKind::ReplyUnexpected, label))?;
+    Ok(found
+        .iter()
+        .map(|conflict| {
+            let conflict = Record::new(conflict.clone()).unwrap_or_default();
+            let item = conflict.display("configuration_item");
+            let of = if item.is_empty() { String::new() } else { format!(" ({item})") };
+            format!("{}{of}", conflict.display("type"))
+        })
+        .collect())
+}
+
+/// The failing conditions of a change that is approved and has not moved on. Nothing rests on them: they explain.
+fn conditions(plugin: &Plugin, change: &Change) -> Vec<String> {
+    let is_stuck = change.approval == Answer::Approved && change.kind != Kind::Standard && !change.is_on_hold;
+    let next = match change.state {
+        State::Assess => State::Authorize,
+        State::Authorize => State::Scheduled,
+        _ => return Vec::new(),
+    };
+    match is_stuck {
+        true => change::failing_conditions(plugin, change, &next).unwrap_or_default(),
+        false => Vec::new(),
+    }
 }
 
 /// The planned window. One that is open to a side reaches to the end of ServiceNow's time on it.
@@ -105,12 +196,7 @@ pub fn unreachable(plugin: &Plugin, change: Option<&Ticket>, asked: &Asked, fail
     if !policy.is_expired(plugin.now()) {
         return None;
     }
-    let why = match failure {
-        Failure::Retry(later) => later.problem.summary.as_str(),
-        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => {
-            problem.summary.as_str()
-        }
-    };
+    let why = words(failure);
     let verdict = match policy.on_timeout {
         OnTimeout::Pause => Verdict::Pause(Pause {
             waiting_for: vec![format!("ServiceNow: {why}"), "the time to answer is over".into()],
@@ -124,7 +210,7 @@ pub fn unreachable(plugin: &Plugin, change: Option<&Ticket>, asked: &Asked, fail
             seal: None,
         }),
     };
-    let facts = [("because", why), ("state", "unknown")];
+    let facts = [("because", why.as_str()), ("state", "unknown")];
     plugin.audit(action(&verdict), asked.key, change, &facts);
     let last = asked.last;
     Some(Gate {

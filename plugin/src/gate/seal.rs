@@ -11,6 +11,9 @@ const PART_LENGTH: usize = 8;
 /// The form of seals that this version writes. Others are passed over, as if there were none.
 const VERSION: &str = "1";
 
+/// A part that was not known when the seal was made: it cannot have been edited.
+const UNKNOWN: &str = "--------";
+
 /// What a seal is about, in its order.
 const PARTS: [&str; 4] = ["the planned window", "the affected configuration items", "the type", "the artifact"];
 
@@ -23,15 +26,16 @@ pub struct Seal {
 }
 
 impl Seal {
-    /// What this change says now. `items` are the affected configuration items, `artifact` is what the change was asked
-    /// for, where that is known.
-    pub fn of(change: &Change, items: &[String], artifact: &str, approved_at: Timestamp) -> Self {
+    /// What this change says now. `items` are the affected configuration items, `artifact` is the digest of what it is for,
+    /// where that is known.
+    pub fn of(change: &Change, items: &[String], artifact: Option<&str>, approved_at: Timestamp) -> Self {
         let mut items: Vec<&str> = items.iter().map(String::as_str).chain([change.item.as_str()]).collect();
         items.sort_unstable();
         items.dedup();
         let window = format!("{:?} {:?}", change.start, change.end);
-        let parts = [&window, &items.join(" "), change.kind.value(), artifact];
-        Self { approved_at, parts: parts.map(short) }
+        let artifact = artifact.map_or_else(|| UNKNOWN.to_owned(), short);
+        let parts = [short(&window), short(&items.join(" ")), short(change.kind.value()), artifact];
+        Self { approved_at, parts }
     }
 
     /// As text: `1.<time>.<window>.<items>.<type>.<artifact>`.
@@ -57,7 +61,8 @@ impl Seal {
             return Vec::new();
         }
         let pairs = PARTS.iter().zip(self.parts.iter().zip(&now.parts));
-        pairs.filter(|(_, (before, after))| before != after).map(|(name, _)| *name).collect()
+        let is_edit = |before: &str, after: &str| before != after && before != UNKNOWN && after != UNKNOWN;
+        pairs.filter(|(_, (before, after))| is_edit(before, after)).map(|(name, _)| *name).collect()
     }
 
     /// The seal out of the words of a pause: a pause has no place of its own for it.

@@ -1,6 +1,7 @@
 //! The requests, and what is believed of their replies.
 
 use super::{
+    batch::List,
     error::{Error, Kind},
     query::{Query, percent_encode},
     record::Record,
@@ -10,7 +11,7 @@ use crate::transport::{Method, Request, Response, Transport};
 use serde_json::{Map, Value};
 
 /// References come as their `sys_id`s: the links that ServiceNow adds by default are never followed.
-const PLAIN: &str = "sysparm_exclude_reference_link=true";
+pub(super) const PLAIN: &str = "sysparm_exclude_reference_link=true";
 
 /// Records asked for where at most one may match: a second one proves that the query was not understood, since
 /// ServiceNow drops a term that it does not know and returns every record.
@@ -20,6 +21,7 @@ const UNIQUE_LIMIT: usize = 2;
 #[derive(Clone, Copy)]
 pub struct Client<'a> {
     transport: &'a dyn Transport,
+    pub(super) has_batches: bool,
 }
 
 /// What an insert with an identity of ours did.
@@ -36,7 +38,12 @@ pub enum Inserted {
 impl<'a> Client<'a> {
     /// A client over this transport.
     pub fn new(transport: &'a dyn Transport) -> Self {
-        Self { transport }
+        Self { transport, has_batches: true }
+    }
+
+    /// The same, for a grant that allows reads alone: a batch of them would be a `POST`.
+    pub fn one_by_one(self) -> Self {
+        Self { has_batches: false, ..self }
     }
 
     /// Reads one record of a table. `fields` are ServiceNow's names.
@@ -68,7 +75,7 @@ impl<'a> Client<'a> {
     /// # Errors
     /// Where the reply is no list.
     pub fn list(&self, table: &str, query: &Query, fields: &str, limit: usize) -> Result<Vec<Record>, Error> {
-        self.list_as(table, query, fields, limit, "")
+        self.list_of(&List { table, query: query.clone(), fields, limit, is_displayed: false })
     }
 
     /// As [`list`](Self::list), with what people see beside the values.
@@ -76,25 +83,7 @@ impl<'a> Client<'a> {
     /// # Errors
     /// As [`list`](Self::list).
     pub fn list_displayed(&self, table: &str, query: &Query, fields: &str, limit: usize) -> Result<Vec<Record>, Error> {
-        self.list_as(table, query, fields, limit, "&sysparm_display_value=all")
-    }
-
-    fn list_as(
-        &self,
-        table: &str,
-        query: &Query,
-        fields: &str,
-        limit: usize,
-        more: &str,
-    ) -> Result<Vec<Record>, Error> {
-        let target = format!(
-            "/api/now/table/{}?{PLAIN}&sysparm_no_count=true&sysparm_limit={limit}{}&sysparm_query={}{more}",
-            segment(table),
-            only(fields),
-            percent_encode(query.as_str()),
-        );
-        let label = format!("GET {table}");
-        many(self.call(Method::Get, target, None, &label)?, &label)
+        self.list_of(&List { table, query: query.clone(), fields, limit, is_displayed: true })
     }
 
     /// The one record whose `field` is `value`, read back and compared; none where there is none.
@@ -174,13 +163,20 @@ impl<'a> Client<'a> {
     /// # Errors
     /// Where the reply is no success, or has no `result`.
     pub fn call(&self, method: Method, target: String, body: Option<&Value>, label: &str) -> Result<Value, Error> {
-        let request = Request {
-            method,
-            target,
-            content_type: body.map(|_| "application/json".into()),
-            body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
-        };
-        result(&self.send(&request, label)?, label)
+        result(&self.send(&request(method, target, body), label)?, label)
+    }
+
+    /// Sends JSON to an API whose replies have no `result`, and returns the whole reply.
+    pub(super) fn post(&self, target: String, body: &Value, label: &str) -> Result<Value, Error> {
+        json(&self.send(&request(Method::Post, target, Some(body)), label)?, label)
+    }
+
+    /// The `result` of a reply that came with others.
+    pub(super) fn read(&self, reply: &Response, label: &str) -> Result<Value, Error> {
+        match reply.status {
+            200..=299 => result(reply, label),
+            _ => Err(Error::from_reply(reply, label)),
+        }
     }
 
     /// Deletes what `target` names. What is gone already counts as deleted.
@@ -267,16 +263,29 @@ fn result(reply: &Response, label: &str) -> Result<Value, Error> {
     if reply.status == 204 {
         return Ok(Value::Null);
     }
-    if !is_json(reply) {
-        return Err(Error::new(Kind::NotJson, label));
-    }
-    let body: Value = serde_json::from_slice(&reply.body)
-        .map_err(|error| Error::new(Kind::ReplyCut, label).with_detail(error.to_string()))?;
-    match body {
+    match json(reply, label)? {
         Value::Object(mut body) => body.remove("result"),
         _ => None,
     }
     .ok_or_else(|| Error::new(Kind::ReplyUnexpected, label).with_detail("there is no `result` in it"))
+}
+
+/// The JSON of a successful reply.
+fn json(reply: &Response, label: &str) -> Result<Value, Error> {
+    if !is_json(reply) {
+        return Err(Error::new(Kind::NotJson, label));
+    }
+    serde_json::from_slice(&reply.body)
+        .map_err(|error| Error::new(Kind::ReplyCut, label).with_detail(error.to_string()))
+}
+
+fn request(method: Method, target: String, body: Option<&Value>) -> Request {
+    Request {
+        method,
+        target,
+        content_type: body.map(|_| "application/json".into()),
+        body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
+    }
 }
 
 fn is_json(reply: &Response) -> bool {
@@ -287,7 +296,7 @@ fn one(result: Value, label: &str) -> Result<Record, Error> {
     Record::new(result).ok_or_else(|| Error::new(Kind::ReplyUnexpected, label).with_detail("`result` is no record"))
 }
 
-fn many(result: Value, label: &str) -> Result<Vec<Record>, Error> {
+pub(super) fn many(result: Value, label: &str) -> Result<Vec<Record>, Error> {
     match result {
         Value::Array(items) => items.into_iter().map(|item| one(item, label)).collect(),
         _ => Err(Error::new(Kind::ReplyUnexpected, label).with_detail("`result` is no list")),
@@ -303,7 +312,7 @@ fn identified(record: Record, sys_id: &str, label: &str) -> Result<Record, Error
 }
 
 /// `sysparm_fields`, where only some are asked for; `sys_id` is always among them.
-fn only(fields: &str) -> String {
+pub(super) fn only(fields: &str) -> String {
     match fields {
         "" => String::new(),
         fields if fields.split(',').any(|field| field == "sys_id") => format!("&sysparm_fields={fields}"),
@@ -312,6 +321,6 @@ fn only(fields: &str) -> String {
 }
 
 /// A path segment: names and ids hold nothing that needs encoding, and anything else must not become a path.
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     percent_encode(text)
 }

@@ -1,12 +1,11 @@
 //! What the tests of the change workflows share: a small ServiceNow in memory, and a plugin that speaks to it.
 
-#![allow(dead_code)] // Each test binary uses its own part of it.
-
-pub mod instance;
-
-use instance::Instance;
+use crate::instance::Instance;
+use itsm_contract::answers::{Review, Waiting};
 use itsm_contract::events::{BuildRequest, DeployEvent, DeployPhase};
 use itsm_contract::types::{Build, Delivery, Environment, Gate, Image, System, SystemKind, Tier, Timestamp, Verdict};
+use servicenow_plugin::approvals::check;
+use servicenow_plugin::build_requested::on_build_requested;
 use servicenow_plugin::plugin::Plugin;
 use servicenow_plugin::transport::{Audit, Entry, Grants};
 use std::cell::RefCell;
@@ -56,6 +55,32 @@ impl Host {
         let grants = Grants { transport: instance, audit: &self.log, mapping: None, now: instance.now() };
         hook(&Plugin::new(grants, &self.settings.to_string()).unwrap())
     }
+}
+
+/// A host with the assignment group by `sys_id`, as an administrator writes it who counts requests.
+pub fn host() -> Host {
+    Host::with(serde_json::json!({"change": {"assignment-group": "287ebd7da9fe198100f92cc8d1d2154e"}}))
+}
+
+/// The gate of the build that every test asks for.
+pub fn requested(host: &Host, instance: &Instance) -> Gate {
+    host.call(instance, |plugin| on_build_requested(plugin, &build_request("b-1"))).unwrap()
+}
+
+/// That build, waiting.
+pub fn waiting(gate: &Gate) -> Vec<Waiting> {
+    vec![Waiting { last: gate.clone(), since: NOON }]
+}
+
+/// A look at one waiting gate.
+pub fn look(host: &Host, instance: &Instance, gate: &Gate, cursor: Option<&str>) -> Review {
+    host.call(instance, |plugin| check(plugin, &waiting(gate), cursor)).unwrap()
+}
+
+/// What one waiting gate says now.
+pub fn reread(host: &Host, instance: &Instance, gate: &Gate) -> Gate {
+    let mut moved = look(host, instance, gate, None).moved;
+    moved.pop().map_or_else(|| gate.clone(), |reviewed| reviewed.answer.unwrap())
 }
 
 pub fn delivery(key: &str, attempt: u32) -> Delivery {

@@ -1,11 +1,12 @@
 //! A ServiceNow in memory, as far as change requests go: the Table API with its shapes, states that move one at a time,
 //! approvals that are asked for after the reply, and replies that can be lost.
 
-use serde_json::{Map, Value, json};
+use crate::support::{HOUR, NOON};
+use serde_json::{Value, json};
 use servicenow_plugin::servicenow::datetime;
 use servicenow_plugin::transport::{Method, Request, Response, SendError, Transport};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A record by its columns.
 pub type Row = BTreeMap<String, String>;
@@ -29,11 +30,40 @@ pub struct Instance {
     pub lost: Cell<Option<(usize, Loss)>>,
     /// Nothing is answered.
     pub is_away: Cell<bool>,
+    /// The Batch API is there.
+    pub has_batch: Cell<bool>,
+    /// Conflicts of every change, by type.
+    pub conflicts: RefCell<Vec<String>>,
+    /// How many times a worker is read before it is done.
+    pub worker_reads: Cell<u32>,
+    /// What workers say went wrong.
+    pub worker_error: RefCell<Option<String>>,
+    workers: RefCell<BTreeMap<String, (u32, Option<String>)>>,
     requests: RefCell<Vec<String>>,
 }
 
 fn row(pairs: &[(&str, &str)]) -> Row {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What a new change request holds.
+fn fresh() -> Row {
+    row(&[
+        ("type", "normal"),
+        ("state", "-5"),
+        ("approval", "not requested"),
+        ("on_hold", "false"),
+        ("on_hold_reason", ""),
+        ("start_date", ""),
+        ("end_date", ""),
+        ("cmdb_ci", ""),
+        ("assignment_group", ""),
+        ("correlation_id", ""),
+        ("correlation_display", ""),
+        ("close_code", ""),
+        ("close_notes", ""),
+        ("work_notes", ""),
+    ])
 }
 
 impl Instance {
@@ -48,12 +78,17 @@ impl Instance {
             [("sys_user_group".to_owned(), vec![group]), ("std_change_record_producer".to_owned(), vec![template])];
         Self {
             tables: RefCell::new(tables.into()),
-            now: Cell::new(super::NOON),
+            now: Cell::new(NOON),
             counter: Cell::new(0),
             keeps_sys_ids: Cell::new(true),
             hidden: RefCell::default(),
             lost: Cell::new(None),
             is_away: Cell::new(false),
+            has_batch: Cell::new(true),
+            conflicts: RefCell::default(),
+            worker_reads: Cell::new(1),
+            worker_error: RefCell::default(),
+            workers: RefCell::default(),
             requests: RefCell::default(),
         }
     }
@@ -99,6 +134,25 @@ impl Instance {
         }
     }
 
+    /// A person edits one.
+    pub fn person_edits_one(&self, id: &str, pairs: &[(&str, &str)]) {
+        self.edit(id, row(pairs));
+    }
+
+    /// A change request as it is, past all rules.
+    pub fn holds(&self, pairs: &[(&str, &str)]) {
+        let now = self.time();
+        let mut held = fresh();
+        held.extend(row(&[("sys_created_on", &now), ("sys_updated_on", &now), ("sys_mod_count", "1")]));
+        held.extend(row(pairs));
+        self.tables.borrow_mut().entry("change_request".into()).or_default().push(held);
+    }
+
+    /// A change request is gone.
+    pub fn loses(&self, id: &str) {
+        self.tables.borrow_mut().get_mut("change_request").unwrap().retain(|row| row["sys_id"] != id);
+    }
+
     /// The approvers of every change answer, and its flow moves it on.
     pub fn approve(&self) {
         self.answer("approved", "");
@@ -111,7 +165,8 @@ impl Instance {
         self.person_edits(&[("approval", "rejected"), ("state", "-5")]);
     }
 
-    fn answer(&self, state: &str, comment: &str) {
+    /// The approvers of every change answer, and nothing else happens.
+    pub fn answer(&self, state: &str, comment: &str) {
         let updated = self.time();
         let mut tables = self.tables.borrow_mut();
         for (index, approver) in tables.entry("sysapproval_approver".into()).or_default().iter_mut().enumerate() {
@@ -138,22 +193,7 @@ impl Instance {
         if self.rows(table).iter().any(|row| row["sys_id"] == id) {
             return Err(refusal(403, "Operation Failed", "Unique Key violation detected by database"));
         }
-        let mut fresh = row(&[
-            ("type", "normal"),
-            ("state", "-5"),
-            ("approval", "not requested"),
-            ("on_hold", "false"),
-            ("on_hold_reason", ""),
-            ("start_date", ""),
-            ("end_date", ""),
-            ("cmdb_ci", ""),
-            ("assignment_group", ""),
-            ("correlation_id", ""),
-            ("correlation_display", ""),
-            ("close_code", ""),
-            ("close_notes", ""),
-            ("work_notes", ""),
-        ]);
+        let mut fresh = fresh();
         if is_api {
             values.remove("state");
         }
@@ -210,6 +250,62 @@ impl Instance {
         Ok(())
     }
 
+    /// A configuration item.
+    pub fn knows(&self, name: &str, class: &str) -> String {
+        let id = format!("{:032x}", 0xc1_0000 + self.next());
+        let item = row(&[("sys_id", &id), ("name", name), ("sys_class_name", class)]);
+        self.tables.borrow_mut().entry("cmdb_ci".into()).or_default().push(item);
+        id
+    }
+
+    /// Begins work in the background; `slot_of` is the change that it plans.
+    fn begin(&self, slot_of: Option<String>) -> Response {
+        let id = format!("{:032x}", 0xf4_0000 + self.next());
+        self.workers.borrow_mut().insert(id.clone(), (self.worker_reads.get(), slot_of));
+        reply(202, &json!({"result": {"worker": {"sysId": id}, "state": {"value": 1, "display_value": "Waiting"}}}))
+    }
+
+    fn work(&self, id: &str) -> Response {
+        let mut workers = self.workers.borrow_mut();
+        let Some((reads, slot_of)) = workers.get_mut(id) else { return missing() };
+        *reads = reads.saturating_sub(1);
+        let error = self.worker_error.borrow().clone();
+        let state = match (*reads, &error) {
+            (0, None) => 3,
+            (0, Some(_)) => 4,
+            _ => 2,
+        };
+        if let (3, Some(change)) = (state, slot_of.take()) {
+            let times = [self.now.get() + 2 * HOUR, self.now.get() + 3 * HOUR];
+            let [start, end] = times.map(|time| datetime::text(time).unwrap());
+            self.edit(&change, row(&[("start_date", &start), ("end_date", &end)]));
+        }
+        let messages = json!({"errorMessages": error.iter().collect::<Vec<_>>()});
+        reply(200, &json!({"result": {"worker": {"sysId": id}, "state": {"value": state}, "messages": messages}}))
+    }
+
+    fn attach(&self, change: &str, body: &Value) -> Response {
+        for item in body["cmdb_ci_sys_ids"].as_array().unwrap() {
+            let id = format!("{:032x}", 0xaa_0000 + self.next());
+            let made = row(&[("sys_id", &id), ("task", change), ("ci_item", item.as_str().unwrap())]);
+            self.tables.borrow_mut().entry("task_ci".into()).or_default().push(made);
+        }
+        self.begin(None)
+    }
+
+    fn batch(&self, body: &Value) -> Response {
+        if !self.has_batch.get() {
+            return refusal(400, "Requested URI does not represent any resource", "/api/now/v1/batch");
+        }
+        let serve = |one: &Value| {
+            let target = one["url"].as_str().unwrap().to_owned();
+            let served = self.serve(&Request { method: Method::Get, target, content_type: None, body: Vec::new() });
+            json!({"id": one["id"], "status_code": served.status, "body": encode(&served.body)})
+        };
+        let served: Vec<Value> = body["rest_requests"].as_array().unwrap().iter().map(serve).collect();
+        reply(200, &json!({"batch_request_id": "1", "serviced_requests": served, "unserviced_requests": []}))
+    }
+
     /// What an instance's flows do after its reply.
     fn run_flows(&self, id: &str) {
         let Some(change) = self.changes().into_iter().find(|row| row["sys_id"] == id) else { return };
@@ -241,8 +337,10 @@ impl Instance {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name, decode(value)))
             .collect();
-        let body: Map<String, Value> = serde_json::from_slice(&request.body).unwrap_or_default();
-        let values: Row = body.into_iter().map(|(name, value)| (name, value.as_str().unwrap().to_owned())).collect();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let texts = body.as_object().into_iter().flatten();
+        let texts = texts.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        let values: Row = texts.collect();
         let segments: Vec<&str> = path.trim_start_matches("/api/").split('/').collect();
         match (request.method, segments.as_slice()) {
             (Method::Post, ["now", "table", table]) => match self.insert(table, values, true) {
@@ -259,6 +357,18 @@ impl Instance {
                 }
                 Err(refused) => refused,
             },
+            (Method::Post, ["now", "v1", "batch"]) => self.batch(&body),
+            (Method::Post, ["sn_chg_rest", "change", id, "ci"]) => self.attach(id, &body),
+            (Method::Patch, ["sn_chg_rest", "change", id, "schedule", "first_available"]) => {
+                self.begin(Some((*id).to_owned()))
+            }
+            (Method::Get, ["sn_chg_rest", "change", "worker", id]) => self.work(id),
+            (Method::Post, ["sn_chg_rest", "change", _, "conflict"]) => reply(200, &json!({"result": "process"})),
+            (Method::Get, ["sn_chg_rest", "change", _, "conflict"]) => {
+                let shown = |kind: &String| json!({"type": {"display_value": kind, "value": "x"}, "configuration_item": {"display_value": "web-01", "value": "y"}});
+                let conflicts: Vec<Value> = self.conflicts.borrow().iter().map(shown).collect();
+                reply(200, &json!({"result": {"status": "Conflict", "conflicts": conflicts}}))
+            }
             (Method::Get, ["sn_chg_rest", "change", _, "nextstates"]) => {
                 let conditions = json!([{"passed": false, "condition": {"name": "Not On hold"}}]);
                 let to = |state: &str| json!([{"to_state": state, "transition_available": false, "automatic_transition": false, "conditions": conditions}]);
@@ -270,8 +380,8 @@ impl Instance {
     }
 
     fn one(&self, table: &str, id: &str, parameters: &BTreeMap<&str, String>, status: u16) -> Response {
-        let rows = self.rows(table);
-        match rows.iter().find(|row| row["sys_id"] == id) {
+        let tables = self.tables.borrow();
+        match tables.get(table).into_iter().flatten().find(|row| row["sys_id"] == id) {
             Some(row) => reply(status, &json!({"result": self.shown(row, parameters)})),
             None => missing(),
         }
@@ -284,8 +394,15 @@ impl Instance {
             Some(at) => query.split_at(at),
             None => (query.as_str(), ""),
         };
-        let mut rows = self.rows(table);
-        rows.retain(|row| filters.split("^NQ").any(|segment| segment.split('^').all(|term| holds(row, term))));
+        let tables = self.tables.borrow();
+        let all = tables.get(table).map(Vec::as_slice).unwrap_or_default();
+        let columns = all.first();
+        let segments: Vec<Vec<Term>> = filters
+            .split("^NQ")
+            .map(|segment| segment.split('^').filter_map(|term| Term::parse(term, columns?)).collect())
+            .collect();
+        let is_match = |row: &&Row| segments.iter().any(|terms| terms.iter().all(|term| term.holds(row)));
+        let mut rows: Vec<&Row> = all.iter().filter(is_match).collect();
         let orders: Vec<&str> = orders.split("^ORDERBY").filter(|order| !order.is_empty()).collect();
         rows.sort_by(|a, b| {
             let compare = |order: &&str| a.get(*order).cmp(&b.get(*order));
@@ -318,8 +435,12 @@ impl Instance {
 impl Transport for Instance {
     fn send(&self, request: &Request) -> Result<Response, SendError> {
         let path = request.target.split('?').next().unwrap_or_default();
-        let resource = path.trim_start_matches("/api/now/table/").split('/').next().unwrap_or_default();
-        let resource = if path.ends_with("/nextstates") { "nextstates" } else { resource };
+        let resource = match path.strip_prefix("/api/now/table/") {
+            Some(table) => table.split('/').next().unwrap_or_default(),
+            // Such as `nextstates`, `batch`, `conflict`; a worker by its id.
+            None if path.contains("/worker/") => "worker",
+            None => path.rsplit('/').next().unwrap_or_default(),
+        };
         let index = self.requests.borrow().len();
         self.requests.borrow_mut().push(format!("{} {resource}", request.method.name()));
         let loss = self.lost.get().filter(|(at, _)| *at == index).map(|(_, loss)| loss);
@@ -334,23 +455,40 @@ impl Transport for Instance {
     }
 }
 
-fn holds(row: &Row, term: &str) -> bool {
-    if term.is_empty() {
-        return true;
+/// One term of an encoded query.
+struct Term<'q> {
+    field: &'q str,
+    operator: &'q str,
+    value: &'q str,
+    values: HashSet<&'q str>,
+}
+
+impl<'q> Term<'q> {
+    /// None for one that is not understood: it is dropped.
+    fn parse(term: &'q str, columns: &Row) -> Option<Self> {
+        ["STARTSWITH", ">=", ">", "=", "IN"].into_iter().find_map(|operator| {
+            let (field, value) = term.split_once(operator)?;
+            let values = if operator == "IN" { value.split(',').collect() } else { HashSet::new() };
+            columns.contains_key(field).then_some(Self { field, operator, value, values })
+        })
     }
-    for operator in ["STARTSWITH", ">=", ">", "=", "IN"] {
-        let Some((field, value)) = term.split_once(operator) else { continue };
-        let Some(own) = row.get(field) else { continue };
-        return match operator {
-            "STARTSWITH" => own.starts_with(value),
-            ">=" => own.as_str() >= value,
-            ">" => own.as_str() > value,
-            "=" => own == value,
-            _ => value.split(',').any(|one| one == own),
-        };
+
+    fn holds(&self, row: &Row) -> bool {
+        let own = row[self.field].as_str();
+        match self.operator {
+            "STARTSWITH" => own.starts_with(self.value),
+            ">=" => own >= self.value,
+            ">" => own > self.value,
+            "=" => own == self.value,
+            _ => self.values.contains(own),
+        }
     }
-    // A term that is not understood is dropped.
-    true
+}
+
+/// Base64, as the Batch API carries bodies.
+fn encode(bytes: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    STANDARD.encode(bytes)
 }
 
 fn decode(text: &str) -> String {

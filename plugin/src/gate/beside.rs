@@ -1,0 +1,86 @@
+//! What a gate rests on beside the change request itself: its approvers and its affected configuration items. For many
+//! changes at once, in one request.
+
+use super::approvers::{self, Row};
+use crate::change::prepare::items_of;
+use crate::change::{Answer, Change, Kind};
+use crate::plugin::Plugin;
+use crate::servicenow::{Error, List, Record};
+use std::collections::BTreeMap;
+
+/// Changes whose rows are read by one list: longer ones make addresses that front ends refuse.
+const CHUNK: usize = 50;
+
+/// Approvers and configuration items of some changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    approvers: BTreeMap<String, Vec<Row>>,
+    items: BTreeMap<String, Vec<String>>,
+}
+
+impl Beside {
+    /// Reads what these changes need: approvers where somebody can have been asked, items where work may go on.
+    ///
+    /// # Errors
+    /// Where ServiceNow cannot be asked.
+    pub fn read<'c>(plugin: &Plugin, changes: impl Iterator<Item = &'c Change> + Clone) -> Result<Self, Error> {
+        let asked: Vec<&str> =
+            changes.clone().filter(|change| is_asked(change)).map(|change| &*change.sys_id).collect();
+        let ready: Vec<&str> = changes.filter(|change| may_proceed(change)).map(|change| &*change.sys_id).collect();
+        let lists: Vec<List> = Self::lists(&asked, &ready);
+        Self::of(&lists, plugin.client().lists(&lists)?)
+    }
+
+    /// The lists that answer for these changes.
+    pub fn lists(asked: &[&str], ready: &[&str]) -> Vec<List<'static>> {
+        asked.chunks(CHUNK).map(approvers::of).chain(ready.chunks(CHUNK).map(items_of)).collect()
+    }
+
+    /// Out of the answers to such lists.
+    ///
+    /// # Errors
+    /// The first of theirs. Items that the user may not read are none: an edit of them does not show.
+    pub fn of(lists: &[List], answers: Vec<Result<Vec<Record>, Error>>) -> Result<Self, Error> {
+        let mut beside = Self::default();
+        for (list, answer) in lists.iter().zip(answers) {
+            match (list.table, answer) {
+                ("task_ci", Ok(rows)) => {
+                    for row in rows {
+                        let items = beside.items.entry(row.text("task").into_owned()).or_default();
+                        items.push(row.text("ci_item").into_owned());
+                    }
+                }
+                ("task_ci", Err(error)) if !error.kind.is_passing() => {}
+                (_, Ok(rows)) => {
+                    for row in rows {
+                        let row = approvers::row(&row);
+                        beside.approvers.entry(row.change.clone()).or_default().push(row);
+                    }
+                }
+                (_, Err(error)) => return Err(error),
+            }
+        }
+        Ok(beside)
+    }
+
+    /// The approvers of one change.
+    pub fn approvers(&self, change: &str) -> &[Row] {
+        self.approvers.get(change).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The affected configuration items of one change.
+    pub fn items(&self, change: &str) -> &[String] {
+        self.items.get(change).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// Whether anybody can have been asked. Before that there is nothing to read.
+fn is_asked(change: &Change) -> bool {
+    change.kind != Kind::Standard && change.approval != Answer::NotRequested
+}
+
+/// Whether work may go on as far as approval and state say.
+pub fn may_proceed(change: &Change) -> bool {
+    let is_approved = change.approval == Answer::Approved || change.kind == Kind::Standard;
+    is_approved && change.approval != Answer::Rejected && change.state.allows_work()
+}
