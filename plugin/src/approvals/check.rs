@@ -318,8 +318,7 @@ impl<'a> Look<'a> {
     }
 
     fn prepared(&self, work: &Waiting, ticket: &Ticket, waits: &[String]) -> Result<Gate, Failure> {
-        let left = prepare::still_waits(self.plugin, waits)?;
-        let held = Held::read(self.plugin, ticket)?;
+        let (held, left) = prepare::look(self.plugin, ticket, waits)?;
         gate::go_on(self.plugin, held, &asked(work, ticket), &left)
     }
 }

@@ -2,18 +2,24 @@
 //! and a look at conflicts.
 //!
 //! ServiceNow does the first two in the background (`202` and a worker). The guest waits for none of it: the gate pauses,
-//! names the workers, and a later look goes on from there.
+//! names the workers, and a later look goes on from there. Each worker is looked at once before that: most are done at once.
 
 use super::items::Items;
 use super::{Held, Work};
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind, List, Query, Record, datetime};
 use crate::transport::Method;
-use itsm_contract::types::{Failure, Schedule};
+use itsm_contract::types::{Failure, Schedule, Ticket};
 use serde_json::{Value, json};
 
 /// Affected configuration items read of one change.
 pub const ITEMS_LIMIT: usize = 1000;
+
+/// What a change waits for that asks for a slot and names no configuration item.
+const NO_ITEM: &str = "a configuration item, without which ServiceNow finds no free slot: name one, or plan it by hand";
+
+/// What a change waits for whose slot is being looked for.
+const SLOT: &str = "ServiceNow to find a free slot";
 
 /// A worker's state in which it has done its work.
 const COMPLETE: &str = "3";
@@ -21,12 +27,43 @@ const COMPLETE: &str = "3";
 /// A worker's state in which it has given up.
 const FAILED: &str = "4";
 
-/// Starts what is missing of a change that stands in New. What ServiceNow has yet to do is returned, in words that name
-/// its workers; empty where all is done.
+/// Starts what is missing of a change that stands in New, and looks once whether it is done. What ServiceNow has yet to do
+/// is returned, in words that name its workers; empty where all is done.
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked, or refuses.
-pub fn prepare(plugin: &Plugin, work: Work, held: &Held, items: &Items, is_new: bool) -> Result<Vec<String>, Failure> {
+pub fn prepare(
+    plugin: &Plugin,
+    work: Work,
+    held: Held,
+    items: &Items,
+    is_new: bool,
+) -> Result<(Held, Vec<String>), Failure> {
+    let begun = begin(plugin, work, &held, items, is_new)?;
+    if !begun.iter().any(|words| names_worker(words)) {
+        return Ok((held, begun));
+    }
+    look(plugin, &held.ticket, &begun)
+}
+
+/// Looks at the workers that these words name: the change as it is now, and what it still waits for.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked.
+pub fn look(plugin: &Plugin, ticket: &Ticket, waits: &[String]) -> Result<(Held, Vec<String>), Failure> {
+    let mut left = still_waits(plugin, waits)?;
+    let held = Held::read(plugin, ticket)?;
+    let is_slot_wanted = waits.iter().any(|words| words.starts_with(SLOT));
+    if left.is_empty() && is_slot_wanted && held.change.start.is_none() {
+        left.push(format!(
+            "somebody to plan {}: ServiceNow found no free slot; then ask for approval",
+            held.change.number
+        ));
+    }
+    Ok((held, left))
+}
+
+fn begin(plugin: &Plugin, work: Work, held: &Held, items: &Items, is_new: bool) -> Result<Vec<String>, Failure> {
     let mut waits = Vec::new();
     let sys_id = &held.change.sys_id;
     let attached = match items.known.is_empty() || is_new {
@@ -44,10 +81,7 @@ pub fn prepare(plugin: &Plugin, work: Work, held: &Held, items: &Items, is_new: 
     }
     if let Some(length_ms) = wanted_slot(plugin, work, held) {
         if held.change.item.is_empty() {
-            waits.push(
-                "a configuration item, without which ServiceNow finds no free slot: name one, or plan it by hand"
-                    .into(),
-            );
+            waits.push(NO_ITEM.into());
             return Ok(waits);
         }
         let body = json!({
@@ -56,10 +90,8 @@ pub fn prepare(plugin: &Plugin, work: Work, held: &Held, items: &Items, is_new: 
         });
         let target = format!("/api/sn_chg_rest/change/{sys_id}/schedule/first_available");
         let worker = plugin.client().call(Method::Patch, target, Some(&body), "PATCH change schedule")?;
-        waits.push(
-            unfinished(&worker, "ServiceNow to find a free slot")
-                .unwrap_or_else(|| words("ServiceNow to plan the free slot", &worker)),
-        );
+        // Even where it is done already: the record must be read again.
+        waits.push(words(SLOT, &worker));
         plugin.audit("change.slot-asked", &work.delivery().key, Some(&held.ticket), &[]);
     }
     Ok(waits)
@@ -118,10 +150,15 @@ pub fn names_worker(words: &str) -> bool {
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked.
-pub fn still_waits(plugin: &Plugin, waits: &[String]) -> Result<Vec<String>, Error> {
+fn still_waits(plugin: &Plugin, waits: &[String]) -> Result<Vec<String>, Error> {
     let mut left = Vec::new();
     for wait in waits {
-        let Some(id) = worker_in(wait) else { continue };
+        let Some(id) = worker_in(wait) else {
+            if wait == NO_ITEM {
+                left.push(wait.clone());
+            }
+            continue;
+        };
         let target = format!("/api/sn_chg_rest/change/worker/{id}");
         match plugin.client().call(Method::Get, target, None, "GET change worker") {
             Ok(worker) => match &*state(&worker) {

@@ -65,7 +65,7 @@ fn judged(plugin: &Plugin, work: Work, asked: &Asked) -> Result<Gate, Failure> {
         (None, Some(ticket)) => Made { held: Held::read(plugin, ticket)?, items: None, is_new: false },
         (None, None) => change::create(plugin, work)?,
     };
-    let Made { held, items, is_new } = made;
+    let Made { mut held, items, is_new } = made;
     let mut preparing = Vec::new();
     // What a linked one affects, and when, is for those who made it to say.
     if is_fresh(&held.change) && held.is_ours() {
@@ -73,7 +73,7 @@ fn judged(plugin: &Plugin, work: Work, asked: &Asked) -> Result<Gate, Failure> {
             Some(items) => items,
             None => change::find_items(plugin, plugin.client(), work)?,
         };
-        preparing = prepare::prepare(plugin, work, &held, &items, is_new)?;
+        (held, preparing) = prepare::prepare(plugin, work, held, &items, is_new)?;
     }
     go_on(plugin, held, asked, &preparing)
 }

@@ -275,7 +275,7 @@ impl Instance {
             (0, Some(_)) => 4,
             _ => 2,
         };
-        if let (3, Some(change)) = (state, slot_of.take()) {
+        if let Some(change) = slot_of.take_if(|_| state == 3) {
             let times = [self.now.get() + 2 * HOUR, self.now.get() + 3 * HOUR];
             let [start, end] = times.map(|time| datetime::text(time).unwrap());
             self.edit(&change, row(&[("start_date", &start), ("end_date", &end)]));

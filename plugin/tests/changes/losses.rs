@@ -75,6 +75,7 @@ fn every_lost_reply_is_made_good_by_the_next_delivery() {
 /// A whole story, each event delivered until it is done. Returns how many requests it took.
 fn play(host: &Host, instance: &Instance) -> usize {
     instance.knows("web-01", "cmdb_ci_server");
+    instance.worker_reads.set(2);
     let mut request = build_request("b-1");
     request.systems = vec![System { name: "web-01".into(), kind: SystemKind::Virtual, identifiers: Vec::new() }];
     request.schedule = Some(Schedule::FirstFree(HOUR));
