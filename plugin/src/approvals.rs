@@ -2,5 +2,6 @@
 
 mod check;
 mod cursor;
+mod look;
 
 pub use check::check;

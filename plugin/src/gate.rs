@@ -7,4 +7,7 @@ mod open;
 pub mod policy;
 pub mod seal;
 
+#[cfg(test)]
+mod tests;
+
 pub use open::{Asked, decide, go_on, open, unreachable};

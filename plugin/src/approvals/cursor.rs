@@ -38,9 +38,12 @@ impl Cursor {
         }
         let mut time = || fields.next()?.parse::<Timestamp>().ok();
         let (read_until, looked_at, swept_at) = (time()?, time()?, time()?);
-        let seen = fields.next()?.split(',').filter(|entry| !entry.is_empty());
-        let seen = seen.map(|entry| entry.split_once(':').map(|(id, count)| (id.to_owned(), count.to_owned())));
-        Some(Self { read_until, looked_at, swept_at, seen: seen.collect::<Option<_>>()? })
+        let mut seen = BTreeMap::new();
+        for entry in fields.next()?.split(',').filter(|entry| !entry.is_empty()) {
+            let (id, count) = entry.split_once(':')?;
+            seen.insert(id.to_owned(), count.to_owned());
+        }
+        Some(Self { read_until, looked_at, swept_at, seen })
     }
 
     /// As text.

@@ -85,11 +85,14 @@ impl Held {
         if rivals.iter().any(|change| change.correlation_id != correlation_id) {
             return Err(another("the search by correlation_id found something else"));
         }
-        rivals.sort_by(|a, b| (&a.created, &a.sys_id).cmp(&(&b.created, &b.sys_id)));
-        let mut rivals = rivals.into_iter();
-        let Some(winner) = rivals.next() else { return Ok(None) };
-        for loser in rivals.filter(|loser| loser.state != State::Canceled) {
-            cancel_double(plugin, &loser, &winner)?;
+        let oldest =
+            rivals.iter().min_by_key(|change| (&change.created, &change.sys_id)).map(|change| change.sys_id.clone());
+        let Some(at) = rivals.iter().position(|change| Some(&change.sys_id) == oldest.as_ref()) else {
+            return Ok(None);
+        };
+        let winner = rivals.swap_remove(at);
+        for loser in rivals.iter().filter(|loser| loser.state != State::Canceled) {
+            cancel_double(plugin, loser, &winner)?;
         }
         Self::ours(plugin, winner, correlation_id).map(Some)
     }

@@ -145,15 +145,12 @@ fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
     if let Some((was, is)) = facts.exchanged {
         obstacles.push(Obstacle::Halt(format!("approval of the artifact {is}: it was asked for {was}")));
     }
-    if let Some(sealed) = facts.sealed {
-        let edits = sealed.edits(facts.seal);
-        if !edits.is_empty() {
-            let edits = edits.join(", ");
-            obstacles.push(Obstacle::Halt(format!(
-                "approval again: since it was given, somebody edited {edits} {}",
-                sealed.words()
-            )));
-        }
+    // Nobody can approve a standard change anew, and one that is not approved now waits for that anyhow.
+    let sealed = facts.sealed.filter(|_| may_proceed(change) && change.kind != Kind::Standard);
+    let edits = sealed.map(|sealed| sealed.edits(facts.seal)).unwrap_or_default();
+    if !edits.is_empty() {
+        obstacles
+            .push(Obstacle::Halt(format!("approval again: since it was given, somebody edited {}", edits.join(", "))));
     }
     obstacles
 }

@@ -136,7 +136,8 @@ pub fn decide(
     if let Decision::Stop { reason, is_timeout: true } = &decision {
         change::give_up(plugin, held.clone(), reason, asked.key)?;
     }
-    let verdict = verdict(decision, &seal);
+    let carried = carried(change, &seal, sealed.as_ref());
+    let verdict = verdict(decision, &seal, carried);
     audit(plugin, held, asked, &verdict);
     Ok(Gate {
         change: Some(held.ticket.clone()),
@@ -199,7 +200,10 @@ pub fn unreachable(plugin: &Plugin, change: Option<&Ticket>, asked: &Asked, fail
     let why = words(failure);
     let verdict = match policy.on_timeout {
         OnTimeout::Pause => Verdict::Pause(Pause {
-            waiting_for: vec![format!("ServiceNow: {why}"), "the time to answer is over".into()],
+            waiting_for: [format!("ServiceNow: {why}"), "the time to answer is over".into()]
+                .into_iter()
+                .chain(asked.last.map(kept).unwrap_or_default())
+                .collect(),
             check_after: policy.check_after,
             expires_at: policy.expires_at,
         }),
@@ -221,6 +225,17 @@ pub fn unreachable(plugin: &Plugin, change: Option<&Ticket>, asked: &Asked, fail
     })
 }
 
+/// Of the words of the last gate those that a later look goes on from: its seal, and the workers that it waits for.
+fn kept(last: &Gate) -> Vec<String> {
+    let workers = match &last.verdict {
+        Verdict::Pause(pause) => {
+            pause.waiting_for.iter().filter(|words| prepare::names_worker(words)).cloned().collect()
+        }
+        _ => Vec::new(),
+    };
+    workers.into_iter().chain(sealed(last).map(|seal| seal.words())).collect()
+}
+
 /// What was approved at the last look.
 fn sealed(last: &Gate) -> Option<Seal> {
     match &last.verdict {
@@ -230,13 +245,23 @@ fn sealed(last: &Gate) -> Option<Seal> {
     }
 }
 
-fn verdict(decision: Decision, seal: &Seal) -> Verdict {
+/// The seal that a pause carries on: what is approved now, or what was and has been edited since.
+fn carried<'s>(change: &Change, now: &'s Seal, sealed: Option<&'s Seal>) -> Option<&'s Seal> {
+    match sealed {
+        Some(sealed) if !may_proceed(change) || !sealed.edits(now).is_empty() => Some(sealed),
+        _ if may_proceed(change) && change.kind != Kind::Standard => Some(now),
+        _ => None,
+    }
+}
+
+fn verdict(decision: Decision, seal: &Seal, carried: Option<&Seal>) -> Verdict {
     match decision {
         Decision::Proceed { reason, by_policy } => {
             let seal = (!by_policy).then(|| seal.text());
             Verdict::Proceed(Clearance { reason, by_policy, seal })
         }
-        Decision::Wait { reasons, expires_at, check_after } => {
+        Decision::Wait { mut reasons, expires_at, check_after } => {
+            reasons.extend(carried.map(Seal::words));
             Verdict::Pause(Pause { waiting_for: reasons, check_after, expires_at })
         }
         Decision::Stop { reason, .. } => Verdict::Cancel(reason),

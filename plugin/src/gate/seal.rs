@@ -4,6 +4,7 @@
 use crate::change::Change;
 use crate::identity::digest;
 use itsm_contract::types::Timestamp;
+use std::collections::BTreeSet;
 
 /// Hexadecimal digits of each part: a chance of one in four thousand million that an edit does not show.
 const PART_LENGTH: usize = 8;
@@ -29,12 +30,12 @@ impl Seal {
     /// What this change says now. `items` are the affected configuration items, `artifact` is the digest of what it is for,
     /// where that is known.
     pub fn of(change: &Change, items: &[String], artifact: Option<&str>, approved_at: Timestamp) -> Self {
-        let mut items: Vec<&str> = items.iter().map(String::as_str).chain([change.item.as_str()]).collect();
-        items.sort_unstable();
-        items.dedup();
+        let mut sorted = BTreeSet::new();
+        sorted.extend(items.iter().map(String::as_str).chain([change.item.as_str()]));
+        let items = sorted.into_iter().collect::<Vec<_>>().join(" ");
         let window = format!("{:?} {:?}", change.start, change.end);
         let artifact = artifact.map_or_else(|| UNKNOWN.to_owned(), short);
-        let parts = [short(&window), short(&items.join(" ")), short(change.kind.value()), artifact];
+        let parts = [short(&window), short(&items), short(change.kind.value()), artifact];
         Self { approved_at, parts }
     }
 
@@ -72,7 +73,7 @@ impl Seal {
 
     /// For the words of a pause.
     pub fn words(&self) -> String {
-        format!("(seal {})", self.text())
+        format!("the change to stay as it was approved (seal {})", self.text())
     }
 }
 
