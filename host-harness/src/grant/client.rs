@@ -102,7 +102,7 @@ fn excepted(host: &str) -> bool {
     no_proxy(&list, host)
 }
 
-fn no_proxy(list: &str, host: &str) -> bool {
+pub(super) fn no_proxy(list: &str, host: &str) -> bool {
     list.split(',').map(|entry| entry.trim().trim_start_matches('.')).filter(|entry| !entry.is_empty()).any(|entry| {
         let domain = entry.to_ascii_lowercase();
         domain == "*" || domain == host || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
@@ -126,8 +126,7 @@ pub(super) fn error_of(error: &reqwest::Error) -> Error {
             return Error::ConnectionTerminated;
         }
         if let Some(found) = error.downcast_ref::<std::io::Error>() {
-            // TLS errors travel within I/O errors.
-            if let Some(tls) = found.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            if let Some(tls) = tls_within(found) {
                 return tls_error(tls);
             }
             io = Some(found.kind());
@@ -151,6 +150,12 @@ pub(super) fn error_of(error: &reqwest::Error) -> Error {
         _ if error.is_body() || error.is_decode() => Error::HttpResponseIncomplete,
         _ => Error::HttpProtocolError,
     }
+}
+
+/// TLS errors travel within I/O errors, those within others, and none of them tells of it as its source.
+fn tls_within(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref::<rustls::Error>().or_else(|| inner.downcast_ref::<std::io::Error>().and_then(tls_within))
 }
 
 fn tls_error(error: &rustls::Error) -> Error {

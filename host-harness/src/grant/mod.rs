@@ -137,3 +137,6 @@ impl Builder {
         }))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

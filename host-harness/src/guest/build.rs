@@ -82,6 +82,17 @@ pub fn bare_plugin() -> Result<Vec<u8>, Error> {
     component("servicenow-plugin", &compile(&workspace, &|_| ())?)
 }
 
+/// Any package of the workspace as a component, for tests that need a guest of another kind.
+///
+/// # Errors
+/// As [`build`].
+#[cfg(test)]
+pub(crate) fn member(package: &str) -> Result<Vec<u8>, Error> {
+    let workspace = Workspace::find()?;
+    let _lock = workspace.lock()?;
+    component(package, &packages(&workspace, &[package], &|_| ())?)
+}
+
 /// A mapping alone, as a component, checked against nothing yet.
 ///
 /// # Errors
@@ -131,10 +142,14 @@ pub fn build(mapping: &Mapping, listener: &(dyn Fn(Progress) + Sync)) -> Result<
 }
 
 fn compile(workspace: &Workspace, listener: Listener<'_>) -> Result<Vec<Artifact>, Error> {
+    packages(workspace, &OURS, listener)
+}
+
+fn packages(workspace: &Workspace, names: &[&str], listener: Listener<'_>) -> Result<Vec<Artifact>, Error> {
     let target = workspace.target();
     let target = target.to_string_lossy();
     let mut args = vec!["--locked", "--profile", "guest", "--target-dir", &target];
-    for package in OURS {
+    for package in names {
         args.extend(["--package", package]);
     }
     cargo::build(workspace.root(), TARGET, &args, listener)

@@ -17,6 +17,8 @@ mod python;
 pub mod trial;
 mod workspace;
 
+#[cfg(test)]
+pub(crate) use build::member;
 pub use build::{Built, Mapping, bare_plugin, build, mapping_component, stock_component};
 pub use cargo::Progress;
 pub use encode::{encode, slim};

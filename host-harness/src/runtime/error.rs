@@ -2,6 +2,7 @@
 
 use super::limits::{Limit, LimitHit, Limits};
 use super::meter::{End, Meter};
+use super::modules::{MappingModules, is_shim};
 use super::sandbox::Panic;
 use crate::guest;
 use std::fmt;
@@ -166,7 +167,7 @@ pub struct Trapped {
     pub trap: String,
     /// What the plugin's panic hook said just before.
     pub panic: Option<Panic>,
-    /// Whose code called whose, innermost first: module and function.
+    /// Whose code called whose, innermost first: module and function. A frame that repeats is told once.
     pub frames: Vec<String>,
     /// What the guest printed.
     pub printed: String,
@@ -184,8 +185,14 @@ impl fmt::Display for Trapped {
 }
 
 /// What an error of wasmtime's means.
-pub(super) fn diagnose(error: &wasmtime::Error, meter: &Meter, panic: Option<Panic>, printed: String) -> CallError {
-    let (blame, frames) = trace(error);
+pub(super) fn diagnose(
+    error: &wasmtime::Error,
+    meter: &Meter,
+    mapping: &MappingModules,
+    panic: Option<Panic>,
+    printed: String,
+) -> CallError {
+    let (blame, frames) = trace(error, mapping);
     let limit = |limit: Limit| CallError::Limit { limit, allowed: limit.allowed(&meter.limits), blame };
     if let Some(End::Host(why)) = meter.why() {
         return CallError::Host(why.clone());
@@ -231,26 +238,24 @@ fn limit_of(error: &wasmtime::Error) -> Option<Limit> {
     SAID.iter().find(|(words, _)| said.contains(words)).map(|(_, limit)| *limit)
 }
 
-/// Whose code ran, by the names of the core modules on the stack. The outermost one has the hook: the plugin. What ran
-/// within another one is the mapping, whatever it is called; shims between the two have names of their own.
-fn trace(error: &wasmtime::Error) -> (Blame, Vec<String>) {
+/// Whose code ran, by the core module of the innermost frame that is no shim, and the frames for people.
+fn trace(error: &wasmtime::Error, mapping: &MappingModules) -> (Blame, Vec<String>) {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return (Blame::Guest, Vec::new());
     };
     let frames = backtrace.frames();
-    let shim = |name: &str| name.starts_with("wit-component:") || name.starts_with("wasm-component:");
-    let names: Vec<&str> = frames.iter().filter_map(|frame| frame.module().name()).filter(|name| !shim(name)).collect();
-    let blame = match (names.first(), names.last()) {
-        (Some(inner), Some(outer)) if inner != outer => Blame::Mapping,
-        _ => Blame::Guest,
-    };
+    let innermost = frames.iter().map(|frame| frame.module().name()).find(|name| !name.is_some_and(is_shim));
+    let blame = if innermost.is_some_and(|name| mapping.contain(name)) { Blame::Mapping } else { Blame::Guest };
     let shown = |frame: &wasmtime::FrameInfo| {
         let module = frame.module().name().unwrap_or("?");
         let symbol = frame.symbols().first().and_then(|symbol| symbol.name()).or(frame.func_name());
         let function = symbol.map_or_else(|| format!("function {}", frame.func_index()), str::to_owned);
         super::plain(&format!("{module}: {function}")).into_owned()
     };
-    (blame, frames.iter().map(shown).collect())
+    // Recursion fills a backtrace with one frame.
+    let mut frames: Vec<String> = frames.iter().map(shown).collect();
+    frames.dedup();
+    (blame, frames)
 }
 
 /// What ended a call from outside.

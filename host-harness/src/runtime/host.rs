@@ -5,6 +5,7 @@ use super::cache::Cache;
 use super::error::LoadError;
 use super::inspect::Inspection;
 use super::limits::Limits;
+use super::modules::MappingModules;
 use super::plugin::Plugin;
 use super::sandbox::{self, Sandbox};
 use crate::grant::{AuditError, Grant};
@@ -118,7 +119,8 @@ impl Host {
             difference: super::plain(&format!("{error:#}")).into_owned(),
         };
         let pre = self.linker.instantiate_pre(&component).and_then(ItsmPluginPre::new).map_err(contract)?;
-        Ok(Loaded { pre, inspection: Arc::new(inspection), limits: Arc::clone(&self.limits) })
+        let mapping = Arc::new(MappingModules::of(bytes));
+        Ok(Loaded { pre, inspection: Arc::new(inspection), mapping, limits: Arc::clone(&self.limits) })
     }
 
     /// Reads a component without loading it.
@@ -139,6 +141,7 @@ impl Host {
 pub struct Loaded {
     pub(super) pre: ItsmPluginPre<Sandbox>,
     inspection: Arc<Inspection>,
+    pub(super) mapping: Arc<MappingModules>,
     pub(super) limits: Arc<Limits>,
 }
 

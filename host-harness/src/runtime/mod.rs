@@ -27,6 +27,7 @@ mod inspect;
 mod limiter;
 pub mod limits;
 mod meter;
+mod modules;
 mod plugin;
 mod sandbox;
 mod stdio;
@@ -40,3 +41,6 @@ pub(crate) use meter::{End, Meter};
 pub use plugin::Plugin;
 pub use sandbox::Panic;
 pub use text::plain;
+
+#[cfg(test)]
+mod tests;

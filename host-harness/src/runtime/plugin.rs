@@ -216,7 +216,8 @@ impl Plugin {
             (None, Watched::Done(Ok(answer))) => Ok(answer),
             (_, Watched::Done(Err(error))) => {
                 let sandbox = store.data_mut();
-                Err(diagnose(&error, meter, sandbox.panic.take(), sandbox.printed.text()))
+                let (panic, printed) = (sandbox.panic.take(), sandbox.printed.text());
+                Err(diagnose(&error, meter, &self.loaded.mapping, panic, printed))
             }
             (Some(end), _) => Err(ended(end, self.limits(), Blame::Guest)),
             (None, Watched::Ended) => Err(CallError::Host("the call was ended for no reason".into())),

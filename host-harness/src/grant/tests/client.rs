@@ -1,0 +1,131 @@
+//! What becomes of requests that fail, each by its own error.
+
+use super::site::Site;
+use crate::grant::client::{client, error_of};
+use crate::grant::{ClientError, Egress, Route};
+use std::net::SocketAddr;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use wasmtime_wasi_http::Error;
+
+/// Answers every connection with these bytes, and closes it.
+async fn raw(reply: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let _ = tokio::io::AsyncReadExt::read(&mut connection, &mut request).await;
+            let _ = connection.write_all(reply).await;
+        }
+    });
+    address
+}
+
+async fn get(granted: &str, url: &str) -> Result<reqwest::Response, Error> {
+    let client = client(&Egress::to(granted).unwrap(), &Route::Direct, None).unwrap();
+    client.get(url).send().await.map_err(|error| error_of(&error))
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_refused() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = get("http://127.0.0.1", &format!("http://{closed}/api/x")).await.err().unwrap();
+    assert!(matches!(error, Error::ConnectionRefused), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_without_a_reply_is_terminated() {
+    let address = raw(b"").await;
+    let error = get("http://127.0.0.1", &format!("http://{address}/api/x")).await.err().unwrap();
+    assert!(matches!(error, Error::ConnectionTerminated), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_is_incomplete() {
+    let address = raw(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await;
+    let reply = get("http://127.0.0.1", &format!("http://{address}/api/x")).await.unwrap();
+    let error = error_of(&reply.bytes().await.unwrap_err());
+    assert!(matches!(error, Error::HttpResponseIncomplete | Error::ConnectionTerminated), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_a_protocol_error() {
+    let address = raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n").await;
+    let error = get("http://127.0.0.1", &format!("http://{address}/api/x")).await.err().unwrap();
+    assert!(matches!(error, Error::HttpProtocolError), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_a_tls_error() {
+    let address = raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    let error = get("https://127.0.0.1", &format!("https://{address}/api/x")).await.err().unwrap();
+    assert!(matches!(error, Error::TlsProtocolError | Error::TlsAlertReceived { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_granted_name_that_leads_to_this_machine_is_prohibited() {
+    let site = Site::start().await;
+    let url = site.url().replace("127.0.0.1", "localhost");
+    let error = get("https://dev.service-now.com", &format!("{url}/api/x")).await.err().unwrap();
+    assert!(matches!(error, Error::DestinationIpProhibited), "{error:?}");
+    assert!(site.seen("/").is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_has_is_a_dns_error() {
+    let error = get("https://dev.invalid", "https://dev.invalid/api/x").await.err().unwrap();
+    assert!(matches!(error, Error::DnsError { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let site = Site::start().await;
+    let reply = get(&site.url(), &format!("{}/api/redirect", site.url())).await.unwrap();
+    assert_eq!(reply.status(), 302);
+    assert!(site.seen("/api/target").is_empty());
+}
+
+#[test]
+fn a_ca_bundle_and_a_proxy_are_read_when_the_grant_is_made() {
+    let egress = Egress::to("https://dev.service-now.com").unwrap();
+    let none = client(&egress, &Route::Direct, Some(b"no certificate")).unwrap_err();
+    assert!(matches!(none, ClientError::Certificates(_)), "{none}");
+    for proxy in ["", "http://", "::"] {
+        let none = client(&egress, &Route::Through(proxy.into()), None).unwrap_err();
+        assert!(matches!(none, ClientError::Proxy), "{proxy}: {none}");
+    }
+    client(&egress, &Route::Through("proxy.example:3128".into()), None).unwrap();
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_a_tunnel_to_the_granted_origin() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 1024];
+        let length = tokio::io::AsyncReadExt::read(&mut connection, &mut request).await.unwrap();
+        String::from_utf8_lossy(&request[..length]).into_owned()
+    });
+    let egress = Egress::to("https://dev.service-now.com").unwrap();
+    let client =
+        client(&egress, &Route::Through(format!("http://user:pw@localhost:{}", address.port())), None).unwrap();
+    let failed = client.get("https://dev.service-now.com/api/x").send().await;
+    assert!(failed.is_err());
+    let asked = asked.await.unwrap();
+    assert!(asked.starts_with("CONNECT dev.service-now.com:443 HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("Basic dXNlcjpwdw=="), "{asked}");
+}
+
+#[test]
+fn no_proxy_names_hosts_and_domains() {
+    use crate::grant::client::no_proxy;
+    let host = "dev.service-now.com";
+    for list in ["*", host, "service-now.com", ".service-now.com", "a, DEV.service-now.com ,b"] {
+        assert!(no_proxy(list, host), "{list}");
+    }
+    for list in ["", "now.com", "dev", "evil.example", "x.dev.service-now.com"] {
+        assert!(!no_proxy(list, host), "{list}");
+    }
+}

@@ -1,0 +1,170 @@
+//! A web server on loopback that answers as a test wants, and remembers what it was asked.
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, Method, StatusCode};
+use hyper::body::Frame;
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use tokio::task::JoinHandle;
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: Method,
+    pub target: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// The server. It stops when it is dropped.
+pub struct Site {
+    port: u16,
+    state: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    seen: Mutex<Vec<Seen>>,
+    /// Values of `authorization` that are let in; empty lets everybody in.
+    accepted: Mutex<HashSet<String>>,
+    tokens: Mutex<Tokens>,
+}
+
+#[derive(Default)]
+struct Tokens {
+    given: u32,
+    life: u64,
+    reply: Option<(StatusCode, String)>,
+}
+
+impl Site {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(Shared::default());
+        state.tokens.lock().unwrap().life = 1800;
+        let app = Router::new().fallback(answer).with_state(Arc::clone(&state));
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { port, state, task }
+    }
+
+    pub fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.authority())
+    }
+
+    /// What came to paths that begin so.
+    pub fn seen(&self, path: &str) -> Vec<Seen> {
+        let seen = self.state.seen.lock().unwrap();
+        seen.iter().filter(|seen| seen.target.starts_with(path)).cloned().collect()
+    }
+
+    /// From now on lets in who sends one of these.
+    pub fn accept(&self, authorizations: &[&str]) {
+        *self.state.accepted.lock().unwrap() = authorizations.iter().map(|text| (*text).to_owned()).collect();
+    }
+
+    pub fn token_life(&self, seconds: u64) {
+        self.state.tokens.lock().unwrap().life = seconds;
+    }
+
+    /// What the token endpoint answers instead of a token.
+    pub fn token_reply(&self, status: StatusCode, body: &str) {
+        self.state.tokens.lock().unwrap().reply = Some((status, body.into()));
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+    let seen = Seen { method: parts.method, target: target.clone(), headers: parts.headers, body };
+    state.seen.lock().unwrap().push(seen.clone());
+    let plain = |status: StatusCode, body: String| Response::builder().status(status).body(Body::from(body)).unwrap();
+    if target == "/oauth_token.do" {
+        return token(&state);
+    }
+    let authorization = seen.header("authorization").or(seen.header("x-sn-apikey")).unwrap_or_default().to_owned();
+    let let_in = {
+        let accepted = state.accepted.lock().unwrap();
+        accepted.is_empty() || accepted.contains(&authorization)
+    };
+    if !let_in {
+        return plain(StatusCode::UNAUTHORIZED, r#"{"error":{"message":"User Not Authenticated"}}"#.into());
+    }
+    let number = || target.rsplit_once('=').and_then(|(_, number)| number.parse::<usize>().ok()).unwrap_or_default();
+    match target.split('?').next().unwrap_or_default() {
+        "/api/cookie" => Response::builder()
+            .header("set-cookie", "JSESSIONID=1")
+            .header("x-usertoken", "t")
+            .header("x-forwarded-host", "evil.example")
+            .header("x-kept", "yes")
+            .body(Body::from("ok"))
+            .unwrap(),
+        "/api/secret" => Response::builder()
+            .header("x-echo", authorization.as_str())
+            .body(Body::from(format!("you are {authorization}")))
+            .unwrap(),
+        "/api/redirect" => Response::builder()
+            .status(StatusCode::FOUND)
+            .header("location", format!("http://{}/api/target", seen.header("host").unwrap_or_default()))
+            .body(Body::empty())
+            .unwrap(),
+        "/api/huge" => plain(StatusCode::OK, "x".repeat(number())),
+        "/api/fields" => {
+            let reply = Response::builder().header("x-big", "v".repeat(number()));
+            reply.body(Body::empty()).unwrap()
+        }
+        "/api/silent" => std::future::pending().await,
+        "/api/drip" => Response::new(Body::new(Drip(false))),
+        _ => plain(StatusCode::OK, format!("{} {target}", seen.method)),
+    }
+}
+
+/// One piece, and then nothing and no end.
+struct Drip(bool);
+
+impl hyper::body::Body for Drip {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match std::mem::replace(&mut self.0, true) {
+            false => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x"))))),
+            true => Poll::Pending,
+        }
+    }
+}
+
+fn token(state: &Shared) -> Response {
+    let mut tokens = state.tokens.lock().unwrap();
+    tokens.given += 1;
+    let body = format!(
+        r#"{{"access_token":"token-number-{}","scope":"useraccount","token_type":"Bearer","expires_in":{}}}"#,
+        tokens.given, tokens.life
+    );
+    let (status, body) = tokens.reply.clone().unwrap_or((StatusCode::OK, body));
+    Response::builder().status(status).body(Body::from(body)).unwrap()
+}

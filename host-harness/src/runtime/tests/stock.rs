@@ -1,0 +1,83 @@
+//! The component that is delivered, on the host.
+
+use super::scene::{Scene, honest_with_hostile_mapping, hostile, request};
+use crate::guest::stock_component;
+use crate::runtime::limits::{Limit, Limits};
+use crate::runtime::{Blame, CallError, Class, Host};
+use std::path::Path;
+
+const SECRET: &str = r#"{"user": "itsm", "password": "canary-1b6f7a"}"#;
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect()
+}
+
+#[test]
+fn the_stock_component_asks_for_what_is_granted_and_nothing_else() {
+    let bytes = std::fs::read(stock_component().unwrap()).unwrap();
+    let inspection = Host::new(Limits::default()).unwrap().inspect("stock", &bytes).unwrap();
+    assert!(inspection.imports.iter().all(|(_, class)| *class == Class::Granted), "{:?}", inspection.imports);
+    assert_eq!(inspection.exports.len(), 4, "{:?}", inspection.exports);
+    inspection.admit("stock").unwrap();
+}
+
+#[tokio::test]
+async fn the_stock_component_describes_itself() {
+    let component = std::fs::read(stock_component().unwrap()).unwrap();
+    let scene = Scene::setting().component(component).start().await;
+    assert_eq!(scene.plugin.describe().await.unwrap().name, "servicenow");
+    let usage = scene.usage();
+    assert!(usage.fuel > 0 && usage.memory > 0 && usage.exchanges == 0, "{usage:?}");
+}
+
+#[tokio::test]
+async fn a_mapping_that_misbehaves_is_blamed_and_the_plugin_goes_on_without_it() {
+    let component = honest_with_hostile_mapping();
+    let settings = r#"{"instance": {"url": "http://127.0.0.1", "credential": "sn"}, "mapping": {}}"#;
+    // The rules are the settings' `mapping` section as JSON, which is no attack; so it answers with a class alone.
+    let scene = Scene::setting().component(component).settings(settings).credential(SECRET).start().await;
+    let answer = scene.plugin.on_build_requested(&request("build-1")).await.unwrap();
+    assert!(answer.is_err(), "this server is no ServiceNow: {answer:?}");
+    assert!(scene.plugin.without_mapping().on_build_requested(&request("build-1")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_component_is_compiled_once_and_again_when_its_file_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("compiled");
+    let host = || Host::new(Limits::default()).unwrap().with_cache(&cache).unwrap();
+    host().load_bytes("x", hostile()).unwrap();
+    let [file] = &files(&cache)[..] else { panic!("one file") };
+    let whole = std::fs::read(file).unwrap();
+    let kept = std::fs::metadata(file).unwrap().len();
+    host().load_bytes("x", hostile()).unwrap();
+    assert_eq!(files(&cache).len(), 1);
+    for damage in [&b""[..], &whole[..100], &[0; 4096]] {
+        std::fs::write(file, damage).unwrap();
+        host().load_bytes("x", hostile()).unwrap();
+        assert_eq!(std::fs::metadata(file).unwrap().len(), kept, "written anew");
+    }
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    std::fs::write(file, &flipped).unwrap();
+    host().load_bytes("x", hostile()).unwrap();
+    assert_ne!(std::fs::read(file).unwrap(), flipped);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_cache_that_others_may_write_to_is_not_used() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let error = Host::new(Limits::default()).unwrap().with_cache(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("others may write"), "{error}");
+}
+
+#[tokio::test]
+async fn a_first_event_finds_a_limit_of_its_own() {
+    let component = std::fs::read(stock_component().unwrap()).unwrap();
+    let scene = Scene::setting().component(component).limits(|limits| limits.fuel = 1000).start().await;
+    let error = scene.plugin.describe().await.unwrap_err();
+    assert_eq!(error, CallError::Limit { limit: Limit::Fuel, allowed: 1000, blame: Blame::Guest });
+}
