@@ -33,11 +33,11 @@ async fn the_stock_component_describes_itself() {
 #[tokio::test]
 async fn a_mapping_that_misbehaves_is_blamed_and_the_plugin_goes_on_without_it() {
     let component = honest_with_hostile_mapping();
-    let settings = r#"{"instance": {"url": "http://127.0.0.1", "credential": "sn"}, "mapping": {}}"#;
-    // The rules are the settings' `mapping` section as JSON, which is no attack; so it answers with a class alone.
+    let settings = r#"{"instance": {"url": "http://127.0.0.1", "credential": "sn"}, "mapping": {"change": "panic"}}"#;
     let scene = Scene::setting().component(component).settings(settings).credential(SECRET).start().await;
-    let answer = scene.plugin.on_build_requested(&request("build-1")).await.unwrap();
-    assert!(answer.is_err(), "this server is no ServiceNow: {answer:?}");
+    let error = scene.plugin.on_build_requested(&request("build-1")).await.unwrap_err();
+    assert_eq!(error.blame(), Blame::Mapping, "{error}");
+    assert!(scene.site.seen("/").iter().all(|seen| seen.method == "GET"), "nothing was written");
     assert!(scene.plugin.without_mapping().on_build_requested(&request("build-1")).await.is_ok());
 }
 
