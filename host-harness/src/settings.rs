@@ -9,6 +9,9 @@ use toml::de::{DeTable, DeValue};
 /// Bytes of a settings file. Rules for five kinds of records fit a hundred times over.
 pub const SETTINGS_SIZE_LIMIT: u64 = 1024 * 1024;
 
+/// Edits between an unknown key and a known one that still count as a slip of the fingers.
+const SLIP: usize = 2;
+
 /// A settings file.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -78,12 +81,24 @@ impl Settings {
             invalid(line, error.message().to_owned())
         })?;
         let json = Value::Object(object(document.get_ref()));
-        let text_at = |key: &str| json.get("instance").and_then(|instance| instance.get(key)).and_then(Value::as_str);
+        let instance = json.get("instance").and_then(Value::as_object);
         let needed = |key: &str, example: &str| {
-            text_at(key).map(str::to_owned).ok_or_else(|| {
-                let line = position(document.get_ref(), "instance").map(|offset| line_of(text, offset));
-                invalid(line, format!("missing `{key}` in [instance], such as {key} = \"{example}\""))
-            })
+            let fault = |at: &str, what: String| {
+                let line = position(document.get_ref(), &format!("instance.{at}")).map(|offset| line_of(text, offset));
+                invalid(line, format!("{what}, such as {key} = \"{example}\""))
+            };
+            match instance.and_then(|instance| instance.get(key)) {
+                Some(Value::String(text)) => Ok(text.clone()),
+                Some(_) => Err(fault(key, format!("`{key}` in [instance] must be a text"))),
+                None => {
+                    let mut others = instance.into_iter().flat_map(Map::keys);
+                    let slip = others.find(|other| strsim::levenshtein(other, key) <= SLIP);
+                    Err(match slip {
+                        Some(slip) => fault(slip, format!("unknown key `{slip}`: did you mean `{key}`?")),
+                        None => fault(key, format!("missing `{key}` in [instance]")),
+                    })
+                }
+            }
         };
         let url = needed("url", "https://example.service-now.com")?;
         let credential = needed("credential", "servicenow")?;
@@ -181,6 +196,10 @@ mod tests {
             error.to_string(),
             "s.toml:1: missing `credential` in [instance], such as credential = \"servicenow\""
         );
+        let error = Settings::parse("s.toml", "[instance]\nurll = \"https://x\"\n").unwrap_err();
+        assert!(error.to_string().starts_with("s.toml:2: unknown key `urll`: did you mean `url`?"), "{error}");
+        let error = Settings::parse("s.toml", "[instance]\nurl = 5\n").unwrap_err();
+        assert!(error.to_string().starts_with("s.toml:2: `url` in [instance] must be a text"), "{error}");
         let error = Settings::parse("s.toml", "[instance\n").unwrap_err();
         assert!(error.to_string().starts_with("s.toml:1: "), "{error}");
     }

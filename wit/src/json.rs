@@ -3,13 +3,18 @@
 /// Times as RFC 3339.
 pub mod time {
     use crate::types::Timestamp;
-    use jiff::{civil::DateTime, tz::Offset};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
+    use jiff::{SignedDuration, civil::DateTime};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
-    /// Writes milliseconds since the epoch as RFC 3339.
+    /// 1970-01-01T00:00:00.
+    const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+    /// The last moment that RFC 3339 can write.
+    const LAST: &str = "9999-12-31T23:59:59.999Z";
+
+    /// Writes milliseconds since the epoch as RFC 3339; what lies beyond its last moment, as that.
     pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = text(*time).ok_or_else(|| S::Error::custom("a time beyond the year 9999"))?;
-        serializer.serialize_str(&text)
+        serializer.serialize_str(text(*time).as_deref().unwrap_or(LAST))
     }
 
     /// Reads RFC 3339.
@@ -25,8 +30,7 @@ pub mod time {
     /// Milliseconds since the epoch as RFC 3339, in UTC; none beyond the year 9999. Field by field: a general formatter
     /// would be a tenth of the plugin.
     pub fn text(time: Timestamp) -> Option<String> {
-        let millis = i64::try_from(time).ok()?;
-        let time = Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(millis).ok()?);
+        let time = EPOCH.checked_add(SignedDuration::from_millis(i64::try_from(time).ok()?)).ok()?;
         let mut text = format!(
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
             time.year(),
@@ -58,12 +62,12 @@ pub mod time {
         let small = |number: i16| i8::try_from(number).ok();
         let civil =
             DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0).ok()?;
-        let seconds = Offset::UTC.to_timestamp(civil).ok()?.as_second().checked_sub(offset(zone)?)?;
+        let seconds = civil.duration_since(EPOCH).as_secs().checked_sub(offset(zone)?)?;
         Timestamp::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(millis(fraction)?)
     }
 
     /// Three numbers of exactly so many digits.
-    pub fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i16; 3]> {
+    fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i16; 3]> {
         let mut parts = text.split(separator);
         let mut next = |digits| {
             let part = parts.next()?;

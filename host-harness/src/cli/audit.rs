@@ -54,16 +54,16 @@ impl Audit {
 impl Verify {
     fn run(self) -> Result<Exit> {
         match audit::verify(&self.file) {
-            Ok(whole) if self.json => println!("{}", serde_json::json!({"entries": whole.entries, "head": whole.head})),
-            Ok(whole) => println!("whole: {} entries, the last with the hash {}", whole.entries, whole.head),
+            Ok(whole) if self.json => say!("{}", serde_json::json!({"entries": whole.entries, "head": whole.head})),
+            Ok(whole) => say!("whole: {} entries, the last with the hash {}", whole.entries, whole.head),
             // That the file cannot be read says nothing about what is in it.
             Err(error @ AuditError::File { .. }) => return Err(error.into()),
             Err(error) if self.json => {
-                println!("{}", serde_json::json!({"broken": error.to_string()}));
+                say!("{}", serde_json::json!({"broken": error.to_string()}));
                 return Ok(Exit::No);
             }
             Err(error) => {
-                println!("not whole: {}", printable(&error.to_string()));
+                say!("not whole: {}", printable(&error.to_string()));
                 return Ok(Exit::No);
             }
         }
@@ -76,9 +76,9 @@ impl Show {
         let entries = read(&self.file, self.change.as_deref())?;
         for entry in &entries {
             if self.json {
-                println!("{}", serde_json::to_string(entry)?);
+                say!("{}", serde_json::to_string(entry)?);
             } else {
-                println!("{}", render(entry));
+                say!("{}", render(entry));
             }
         }
         // A change that the log does not know is a no, not an empty story.

@@ -43,12 +43,12 @@ impl Build {
                     "mapping": built.digests.mapping,
                 },
             });
-            println!("{json}");
+            say!("{json}");
         } else {
-            println!("{}  {} KB", path.display(), built.size.div_ceil(1000));
-            println!("  component  {}", built.digests.component);
-            println!("  plugin     {}", built.digests.plugin);
-            println!("  mapping    {}", built.digests.mapping);
+            say!("{}  {} KB", path.display(), built.size.div_ceil(1000));
+            say!("  component  {}", built.digests.component);
+            say!("  plugin     {}", built.digests.plugin);
+            say!("  mapping    {}", built.digests.mapping);
         }
         Ok(Exit::Done)
     }

@@ -1,7 +1,7 @@
 //! `call`: one hook, with an event from a file.
 
 use super::{Exit, Misuse, progress::Progress, session};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 use host_harness::evidence::junit;
 use host_harness::runtime::{Call as HookCall, EventError, Hook, Reply, limits};
@@ -41,13 +41,22 @@ impl Call {
     /// Runs the command.
     pub async fn run(self) -> Result<Exit> {
         let hook = Hook::parse(&self.hook).map_err(misuse)?;
-        let text = read(self.event.as_deref())?;
+        let settings = Settings::read(&self.settings)?;
+        let text = match (hook, &self.event) {
+            // The settings that are given are those that are meant.
+            (Hook::Validate, None) => settings.to_json(),
+            (Hook::Describe | Hook::TestConnection, None) => String::new(),
+            (_, None) => return Err(Misuse(format!("`{hook}` takes an event: give it with --event FILE")).into()),
+            (_, Some(path)) => read(path)?,
+        };
         let mut call = HookCall::from_json(hook, &text, limits::EVENT_BYTES).map_err(misuse)?;
         if let HookCall::OnBuildFinished(result) = &mut call {
             junit::complete(result).map_err(|error| Misuse(error.to_string()))?;
+            if result.gate.is_none() {
+                eprintln!("note: the event hands back no `gate`, so its evidence belongs to no change request");
+            }
         }
         let call = if self.dry_run { preview(call)? } else { call };
-        let settings = Settings::read(&self.settings)?;
         let credential = match call.hook() {
             // No request is sent.
             Hook::Describe | Hook::Validate => None,
@@ -56,7 +65,7 @@ impl Call {
         let component = session::component(self.component.as_deref(), Progress::new())?;
         let session = session::Session::open(&component, &settings, credential, &self.audit).await?;
         let reply = session.call(&call).await?;
-        println!("{}", serde_json::to_string_pretty(&reply)?);
+        say!("{}", serde_json::to_string_pretty(&reply)?);
         Ok(exit(&reply))
     }
 }
@@ -65,22 +74,15 @@ fn misuse(error: EventError) -> Misuse {
     Misuse(error.to_string())
 }
 
-/// The event; empty without one, for hooks that take none.
-fn read(event: Option<&Path>) -> Result<String> {
+/// The event, up to one byte over the limit: enough to know that it is too large.
+fn read(path: &Path) -> Result<String> {
+    let most = limits::EVENT_BYTES as u64 + 1;
     let mut text = String::new();
-    match event {
-        None => {}
-        Some(path) if path == Path::new("-") => {
-            // One byte over the limit is enough to know.
-            let most = limits::EVENT_BYTES as u64 + 1;
-            std::io::stdin().take(most).read_to_string(&mut text).context("cannot read standard input")?;
-        }
-        Some(path) => {
-            let what = || Misuse(format!("cannot read the event {}", path.display()));
-            let file = std::fs::File::open(path).with_context(what)?;
-            file.take(limits::EVENT_BYTES as u64 + 1).read_to_string(&mut text).with_context(what)?;
-        }
-    }
+    let read = match path == Path::new("-") {
+        true => std::io::stdin().take(most).read_to_string(&mut text),
+        false => std::fs::File::open(path).and_then(|file| file.take(most).read_to_string(&mut text)),
+    };
+    read.map_err(|error| Misuse(format!("cannot read the event {}: {error}", path.display())))?;
     Ok(text)
 }
 

@@ -45,20 +45,20 @@ impl Check {
                 "exports": inspection.exports,
                 "refusal": refusal,
             });
-            println!("{}", serde_json::to_string_pretty(&json)?);
+            say!("{}", serde_json::to_string_pretty(&json)?);
         } else {
-            println!("{what}  {} KB  {}", inspection.bytes.div_ceil(1000), inspection.digest);
-            println!("imports");
+            say!("{what}  {} KB  {}", inspection.bytes.div_ceil(1000), inspection.digest);
+            say!("imports");
             for (name, class) in &inspection.imports {
-                println!("  {:8} {}", class.to_string(), printable(name));
+                say!("  {:8} {}", class.to_string(), printable(name));
             }
-            println!("exports");
+            say!("exports");
             for name in &inspection.exports {
-                println!("           {}", printable(name));
+                say!("           {}", printable(name));
             }
             match &refusal {
                 Some(why) => self.refuse(why),
-                None => println!("a host loads it"),
+                None => say!("a host loads it"),
             }
         }
         Ok(if refusal.is_none() { Exit::Done } else { Exit::No })
@@ -67,9 +67,9 @@ impl Check {
     /// What is no component has nothing else to show.
     fn refuse(&self, why: &str) {
         if self.json {
-            println!("{}", serde_json::json!({"refusal": why}));
+            say!("{}", serde_json::json!({"refusal": why}));
         } else {
-            println!("refused: {}", printable(why));
+            say!("refused: {}", printable(why));
         }
     }
 }

@@ -36,9 +36,9 @@ impl Connect {
         let session = session::Session::open(&component, &settings, Some(credential), &self.audit).await?;
         let findings = session.test_connection().await?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&findings)?);
+            say!("{}", serde_json::to_string_pretty(&findings)?);
         } else {
-            print!("{}", render(&findings));
+            say!("{}", render(&findings).trim_end());
         }
         Ok(exit(&findings))
     }

@@ -67,17 +67,17 @@ impl Verify {
                         })
                     })
                     .collect();
-                println!("{}", serde_json::json!({"proofs": proofs}));
+                say!("{}", serde_json::json!({"proofs": proofs}));
                 Ok(Exit::Done)
             }
             Ok(proofs) => {
                 for proof in proofs {
-                    println!("unaltered: {}  {}", printable(&proof.about), proof.digest);
+                    say!("unaltered: {}  {}", printable(&proof.about), proof.digest);
                     for file in proof.files {
-                        println!("  file       {}", printable(&file));
+                        say!("  file       {}", printable(&file));
                     }
                     for file in proof.elsewhere {
-                        println!("  elsewhere  {}", printable(&file));
+                        say!("  elsewhere  {}", printable(&file));
                     }
                 }
                 Ok(Exit::Done)
@@ -86,9 +86,9 @@ impl Verify {
             Err(error @ (VerifyError::Read(_) | VerifyError::Answer(_))) => Err(error.into()),
             Err(error) => {
                 if self.json {
-                    println!("{}", serde_json::json!({"difference": error.to_string()}));
+                    say!("{}", serde_json::json!({"difference": error.to_string()}));
                 } else {
-                    println!("not proved: {}", printable(&error.to_string()));
+                    say!("not proved: {}", printable(&error.to_string()));
                 }
                 Ok(Exit::No)
             }

@@ -1,5 +1,14 @@
 //! The commands. Each file is one; this one says what they have in common: options, exit codes and errors.
 
+/// A line on standard output. A reader that went away (`… | head -1`) is no error: what it wanted, it has.
+macro_rules! say {
+    () => { say!("") };
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+
 mod audit;
 mod build;
 mod call;
@@ -106,12 +115,14 @@ fn run(command: Command) -> anyhow::Result<Exit> {
 
 /// Arguments, settings, and a file that is no plugin are for whoever called to put right.
 fn is_misuse(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let is_no_plugin = |error: &LoadError| !matches!(error, LoadError::Engine(_) | LoadError::Compile { .. });
-        cause.is::<Misuse>()
-            || cause.is::<SettingsError>()
-            || cause.downcast_ref::<LoadError>().is_some_and(is_no_plugin)
-    })
+    // Words around another error are not in the chain as themselves.
+    error.is::<Misuse>()
+        || error.chain().any(|cause| {
+            let is_no_plugin = |error: &LoadError| !matches!(error, LoadError::Engine(_) | LoadError::Compile { .. });
+            cause.is::<Misuse>()
+                || cause.is::<SettingsError>()
+                || cause.downcast_ref::<LoadError>().is_some_and(is_no_plugin)
+        })
 }
 
 /// Words that came from a guest, a file or ServiceNow must not steer a terminal: control characters become `�`.

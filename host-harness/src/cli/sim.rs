@@ -39,8 +39,11 @@ impl Sim {
             builder = builder.fault(fault);
         }
         let instance = builder.start().await.with_context(|| format!("cannot serve on {}", self.listen))?;
+        if !self.listen.ip().is_loopback() {
+            eprintln!("warning: {} can be reached from other machines", self.listen);
+        }
         if self.json {
-            println!("{}", ready(&instance));
+            say!("{}", ready(&instance));
         } else {
             tell(&instance, self.state.is_some());
         }
@@ -78,17 +81,18 @@ fn ready(instance: &Instance) -> Value {
 
 fn tell(instance: &Instance, keeps: bool) {
     let account = instance.account();
-    println!("ServiceNow, simulated, at {}", instance.url());
-    println!();
-    println!("  integration user   {:24} {}", account.user, account.password);
-    println!("  OAuth client       {:24} {}", account.client_id, account.client_secret);
+    say!("ServiceNow, simulated, at {}", instance.url());
+    say!();
+    say!("  integration user   {:24} {}", account.user, account.password);
+    say!("  OAuth client       {:24} {}", account.client_id, account.client_secret);
+    say!("  API key            {:24} {}", "", account.api_key);
     for (user, password) in instance.approvers() {
-        println!("  approver           {user:24} {password}");
+        say!("  approver           {user:24} {password}");
     }
-    println!();
-    println!("For the plugin, in another terminal:");
-    println!();
-    println!("  export SERVICENOW='{}'", credential(instance));
-    println!();
-    println!("Ctrl-C ends it{}.", if keeps { "" } else { ", and it forgets everything" });
+    say!();
+    say!("For the plugin, in another terminal:");
+    say!();
+    say!("  export SERVICENOW='{}'", credential(instance));
+    say!();
+    say!("Ctrl-C ends it{}.", if keeps { "" } else { ", and it forgets everything" });
 }

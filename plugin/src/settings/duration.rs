@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, de::Error as _};
 
+/// The longest that a setting may say: ten years. Beyond lie slips of the pen, and moments that no date can write.
+const LONGEST_MS: u64 = 3_653 * 86_400_000;
+
 /// A length of time, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(pub u64);
@@ -30,7 +33,7 @@ impl Duration {
             "d" => 86_400_000,
             _ => return None,
         };
-        count.parse::<u64>().ok()?.checked_mul(unit).map(Self)
+        count.parse::<u64>().ok()?.checked_mul(unit).filter(|length| *length <= LONGEST_MS).map(Self)
     }
 }
 
@@ -39,7 +42,7 @@ impl<'de> Deserialize<'de> for Duration {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
             D::Error::custom(format_args!(
-                "`{text}` is no length of time: write a whole number and ms, s, m, h or d, such as 90s"
+                "`{text}` is no length of time: write a whole number and ms, s, m, h or d, such as 90s, and ten years at most"
             ))
         })
     }
@@ -53,7 +56,7 @@ mod tests {
     fn a_duration_is_a_number_and_a_unit() {
         assert_eq!(Duration::parse("90s"), Some(Duration(90_000)));
         assert_eq!(Duration::parse("7 d"), Some(Duration::hours(168)));
-        for wrong in ["", "90", "s", "1.5h", "-1s", "99999999999999999999d", "1é"] {
+        for wrong in ["", "90", "s", "1.5h", "-1s", "99999999999999999999d", "3654d", "1é"] {
             assert_eq!(Duration::parse(wrong), None, "{wrong}");
         }
     }

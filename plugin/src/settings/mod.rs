@@ -75,10 +75,16 @@ impl Settings {
             evidence: section(&mut document, "evidence")?.unwrap_or_default(),
             mapping: section(&mut document, "mapping")?.unwrap_or_default(),
         };
-        match document.keys().next() {
-            Some(key) => Err(SettingsError::unknown("", key, SECTIONS.iter().copied())),
-            None => Ok(settings),
+        if let Some(key) = document.keys().next() {
+            return Err(SettingsError::unknown("", key, SECTIONS.iter().copied()));
         }
+        if settings.change.kind == ChangeType::Standard && settings.change.template.is_none() {
+            return Err(SettingsError::new(
+                "change.template",
+                "missing: a standard change is made from a template; name it here, or give its sys_id",
+            ));
+        }
+        Ok(settings)
     }
 }
 
@@ -181,6 +187,12 @@ mod tests {
     }
 
     #[test]
+    fn a_standard_change_needs_its_template() {
+        let settings = r#"{"instance":{"url":"https://x","credential":"sn"},"change":{"type":"standard"}}"#;
+        assert_eq!(Settings::parse(settings).unwrap_err().path, "change.template");
+    }
+
+    #[test]
     fn a_wrong_value_is_named_by_its_key() {
         let settings = |more: &str| {
             let text = format!(r#"{{"instance":{{"url":"https://x","credential":"sn"}},{more}}}"#);
@@ -188,7 +200,8 @@ mod tests {
         };
         assert_eq!(
             settings(r#""approval":{"interval":"60s","timeout":"soon"}"#),
-            "approval.timeout: `soon` is no length of time: write a whole number and ms, s, m, h or d, such as 90s"
+            "approval.timeout: `soon` is no length of time: write a whole number and ms, s, m, h or d, such as 90s, \
+             and ten years at most"
         );
         assert_eq!(
             settings(r#""change":{"type":"normal","close":"later"}"#),

@@ -21,6 +21,12 @@ use stage::Stage;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+/// What is left, and what the next demonstration replaces; anything else in the folder stays.
+const AUDIT: &str = "audit.jsonl";
+const CHECKPOINT: &str = "audit.jsonl.checkpoint";
+const REPORT: &str = "report.html";
+const EVIDENCE: &str = "evidence";
+
 /// Play the main job: one image from request to machines, a rejection, a failed verification
 #[derive(Args)]
 pub struct Demo {
@@ -49,39 +55,42 @@ impl Demo {
             builder = builder.account(account(password));
         }
         let instance = builder.start().await?;
-        // What an earlier demonstration left would be read as this one's.
-        if self.output.exists() {
-            std::fs::remove_dir_all(&self.output).with_context(|| format!("cannot empty {}", self.output.display()))?;
-        }
-        std::fs::create_dir_all(&self.output)
-            .with_context(|| format!("cannot make the folder {}", self.output.display()))?;
-        let audit = self.output.join("audit.jsonl");
         let settings = story::settings(&instance.url())?;
         // A file of our own, gone with this process: the host reads it, and again when the credential is refused.
         let mut secret = tempfile::NamedTempFile::new()?;
         secret.write_all(super::sim::credential(&instance).as_bytes())?;
         let credential = Credential::parse(&format!("{}=file:{}", settings.credential(), secret.path().display()))?;
+        // Played in a folder of its own: what an earlier demonstration left stays until this one has been played.
+        let work = tempfile::tempdir()?;
+        let audit = work.path().join(AUDIT);
         let session = Session::open(&component, &settings, Some(credential), &audit).await?;
         progress.tell("playing");
         let mut stage = Stage::new(session, instance)?;
         scenes::play(&mut stage).await;
-        let evidence = report::keep_evidence(&stage, &self.output)?;
-        let report = self.output.join("report.html");
+        let report = work.path().join(REPORT);
         report::write(&stage, &audit, &report)?;
+        std::fs::create_dir_all(&self.output)
+            .with_context(|| format!("cannot make the folder {}", self.output.display()))?;
+        for name in [AUDIT, CHECKPOINT, REPORT] {
+            let (from, to) = (work.path().join(name), self.output.join(name));
+            std::fs::copy(from, &to).with_context(|| format!("cannot write {}", to.display()))?;
+        }
+        let evidence = report::keep_evidence(&stage, &self.output.join(EVIDENCE))?;
+        let (audit, report) = (self.output.join(AUDIT), self.output.join(REPORT));
 
         let is_as_expected = stage.story.is_as_expected();
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&stage.story)?);
+            say!("{}", serde_json::to_string_pretty(&stage.story)?);
         } else {
-            print!("{}", timeline::render(&stage.story, progress::is_colourful()));
-            println!();
-            println!("  report    {}", report.display());
-            println!("  audit     {}", audit.display());
+            say!("{}", timeline::render(&stage.story, progress::is_colourful()).trim_end());
+            say!();
+            say!("  report    {}", report.display());
+            say!("  audit     {}", audit.display());
             for file in evidence {
-                println!("  evidence  {}", file.display());
+                say!("  evidence  {}", file.display());
             }
-            println!();
-            println!(
+            say!();
+            say!(
                 "{}",
                 if is_as_expected { "Every step had the expected result." } else { "Not as expected: see above." }
             );

@@ -19,13 +19,17 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// Writes what ServiceNow holds as attachments into a folder, one for each change, and says which files it wrote.
+/// Writes what ServiceNow holds as attachments below a folder, in one for each change, and says which files it wrote. What
+/// an earlier demonstration left there goes: it would be read as this one's.
 pub fn keep_evidence(stage: &Stage, folder: &Path) -> Result<Vec<PathBuf>> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
     let mut written = Vec::new();
     for file in stage.instance.records("sys_attachment") {
         let Some(content) = stage.instance.attachment(file.sys_id()) else { continue };
         let change = number_of(stage, file.get("table_sys_id"));
-        let folder = folder.join("evidence").join(change);
+        let folder = folder.join(change);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         // Whatever a file is called in ServiceNow, here it is a name and no path.
         let name = file.get("file_name").replace(['/', '\\'], "_");
@@ -161,7 +165,7 @@ fn entries(path: &Path) -> Result<Vec<Value>> {
             "at": itsm_contract::json::time::text(entry.time),
             "by": audit::who(entry),
             "action": entry.action,
-            "number": entry.subject.as_ref().map(|ticket| &ticket.number),
+            "number": entry.subject.as_ref().map(|ticket| ticket.number.as_str()).unwrap_or_default(),
             "facts": audit::facts(entry),
         })
     };

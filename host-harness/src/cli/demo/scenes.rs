@@ -42,6 +42,7 @@ async fn to_machines(stage: &mut Stage, image: &Subject) -> Scene {
             let attached: Vec<String> = receipt.attached.iter().map(|ticket| ticket.number.clone()).collect();
             let mut done = began.unfinished(&receipt.unfinished);
             done.lines.push(format!("evidence {} on {}", short(&receipt.digest), attached.join(", ")));
+            done.tickets.extend(receipt.attached.iter().cloned());
             done.expect(attached.contains(&change.number), "the evidence on the change")
         }
         Ok(Err(failure)) => began.broken(of_failure(&failure)),

@@ -35,7 +35,8 @@ pub enum Mark {
 /// Something that somebody did.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// Milliseconds since the epoch.
+    /// When.
+    #[serde(with = "itsm_contract::json::time")]
     pub at: Timestamp,
     /// A person, OpenFactory, or the plugin.
     pub who: String,
