@@ -7,7 +7,8 @@ use super::engine::Engine;
 use super::engine::dictionary::{Column, Table};
 use super::engine::record::Record;
 use super::faults::{Fault, FaultId};
-use super::http::server::{Seen, Shared, serve};
+use super::http::server::{Doors, Seen, Shared, serve};
+use super::http::tls::Tls;
 use super::properties::Properties;
 use super::seed;
 use super::state::{self, StateFile};
@@ -58,8 +59,9 @@ pub struct Builder {
     policies: Vec<ApprovalPolicy>,
     records: Vec<Record>,
     faults: Vec<Fault>,
-    simulator: bool,
+    doors: Doors,
     state: Option<PathBuf>,
+    tls: bool,
 }
 
 impl Default for Builder {
@@ -77,8 +79,9 @@ impl Default for Builder {
             policies: seed::change::policies(),
             records: Vec::new(),
             faults: Vec::new(),
-            simulator: false,
+            doors: Doors { simulator: false, page: true },
             state: None,
+            tls: false,
         }
     }
 }
@@ -161,7 +164,19 @@ impl Builder {
     /// Serves `/__sim/` too: faults, requests seen, the clock, a fresh start. No real instance has it, and it asks for
     /// no authentication.
     pub fn simulator_api(mut self, serve: bool) -> Self {
-        self.simulator = serve;
+        self.doors.simulator = serve;
+        self
+    }
+
+    /// Serves the page for people at `/`, as it does unless told otherwise.
+    pub fn page(mut self, serve: bool) -> Self {
+        self.doors.page = serve;
+        self
+    }
+
+    /// Speaks TLS, with a certificate made at the start ([`Instance::certificate`]).
+    pub fn tls(mut self, speak: bool) -> Self {
+        self.tls = speak;
         self
     }
 
@@ -207,8 +222,9 @@ impl Builder {
     pub async fn start(mut self) -> std::io::Result<Instance> {
         let listener = TcpListener::bind(self.listen).await?;
         let address = listener.local_addr()?;
-        let (clock, simulator, path) = (self.clock.clone(), self.simulator, self.state.take());
+        let (clock, doors, path) = (self.clock.clone(), self.doors, self.state.take());
         let faults = std::mem::take(&mut self.faults);
+        let tls = if self.tls { Some(Tls::fresh()?) } else { None };
         let blueprint = self.blueprint();
         let loaded = match &path {
             Some(path) => state::load(path, &blueprint, clock.clone())?,
@@ -224,12 +240,13 @@ impl Builder {
         };
         engine.store.record_changes(state.is_some());
         let passwords = passwords(&engine);
-        let shared = Arc::new(Shared::new(engine, blueprint, simulator, state));
+        let shared = Arc::new(Shared::new(engine, blueprint, doors, state));
         for fault in faults {
             shared.faults().add(fault);
         }
-        let server = tokio::spawn(serve(listener, shared.clone()));
-        Ok(Instance { address, shared, account, passwords, server })
+        let (acceptor, certificate) = tls.map(|tls| (tls.acceptor, tls.certificate)).unzip();
+        let server = tokio::spawn(serve(listener, shared.clone(), acceptor));
+        Ok(Instance { address, shared, account, passwords, certificate, server })
     }
 }
 
@@ -246,6 +263,7 @@ pub struct Instance {
     shared: Arc<Shared>,
     account: Account,
     passwords: BTreeMap<String, String>,
+    certificate: Option<String>,
     server: JoinHandle<()>,
 }
 
@@ -269,7 +287,13 @@ impl Instance {
 
     /// Where it is, such as `http://127.0.0.1:41233`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The certificate in PEM, where it speaks TLS.
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
     }
 
     /// Where it listens.

@@ -21,6 +21,7 @@
 //! | `change/` | states and steps, approvals, flows, templates, conflicts, schedules |
 //! | `cmdb/` | identification and reconciliation |
 //! | `http/` | the listener, authentication, and for each API what its paths do |
+//! | `page/` | the page for people |
 //! | `seed/` | what a new instance holds |
 
 mod blueprint;
@@ -32,6 +33,7 @@ mod faults;
 pub(crate) mod http;
 mod incident;
 mod instance;
+mod page;
 mod properties;
 pub mod seed;
 mod state;

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "test helpers")]
 
 mod attachment;
+mod browser;
 mod change;
 mod cmdb;
 mod faults;
+mod page;
+mod python;
 mod state;
 mod support;
 mod table;

@@ -21,14 +21,20 @@ fn by_authorization(engine: &Engine, value: &str) -> Option<String> {
     let (scheme, proof) = value.split_once(' ')?;
     match scheme.to_ascii_lowercase().as_str() {
         "basic" => {
-            let proof = BASE64_STANDARD.decode(proof.trim()).ok()?;
-            let proof = String::from_utf8(proof).ok()?;
-            let (user_name, password) = proof.split_once(':')?;
-            check_password(engine, user_name, password)
+            let (user_name, password) = basic(proof)?;
+            check_password(engine, &user_name, &password)
         }
         "bearer" => engine.registry.user_of_token(proof.trim(), engine.clock.now()),
         _ => None,
     }
+}
+
+/// The name and the secret in a basic authorization.
+pub fn basic(proof: &str) -> Option<(String, String)> {
+    let proof = BASE64_STANDARD.decode(proof.trim()).ok()?;
+    let proof = String::from_utf8(proof).ok()?;
+    let (name, secret) = proof.split_once(':')?;
+    Some((name.to_owned(), secret.to_owned()))
 }
 
 /// The `sys_id` of the user of this name and password.

@@ -8,6 +8,7 @@ use super::{auth, route, sim};
 use crate::servicenow::engine::Engine;
 use crate::servicenow::engine::refusal::Refusal;
 use crate::servicenow::faults::{self, Action, Fault};
+use crate::servicenow::page;
 use bytes::Bytes;
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -42,6 +43,9 @@ impl Drop for InHand<'_> {
 pub(crate) async fn exchange(shared: &Shared, connection: u64, fate: &Fate, request: Request) -> Outcome {
     if shared.simulator && request.path.starts_with("/__sim/") {
         return Outcome::Reply(sim::answer(shared, &request));
+    }
+    if shared.page && page::serves(&request.path) {
+        return Outcome::Reply(page::answer(shared, &request));
     }
     let (_in_hand, others) = InHand::new(shared);
     let user = auth::authenticate(&shared.engine(), &request).ok().map(|caller| caller.user_name);

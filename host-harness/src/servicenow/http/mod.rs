@@ -14,4 +14,5 @@ pub mod route;
 pub mod server;
 pub mod sim;
 pub mod table;
+pub mod tls;
 pub mod wire;

@@ -3,7 +3,7 @@
 //! A client that asks again before its token has run out is given the same token with less time left. Nearly every
 //! refusal is the same 401, and none of them has the envelope of the REST APIs.
 
-use super::auth::check_password;
+use super::auth::{basic, check_password};
 use super::reply::Reply;
 use super::request::Request;
 use crate::servicenow::engine::Engine;
@@ -107,11 +107,17 @@ pub fn token(engine: &mut Engine, request: &Request) -> Reply {
     let form: HashMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
     let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
     let denied = || refused(StatusCode::UNAUTHORIZED, "server_error", "access_denied");
-    let client = engine.registry.clients.iter().find(|client| client.client_id == field("client_id")).cloned();
+    // A client names itself in the form, or by basic authentication, as RFC 6749 has it and OAuth libraries do.
+    let by_header = request.header("authorization").and_then(|value| basic(value.strip_prefix("Basic ")?));
+    let (id, secret) = match by_header {
+        Some(client) if field("client_secret").is_empty() => client,
+        _ => (field("client_id").to_owned(), field("client_secret").to_owned()),
+    };
+    let client = engine.registry.clients.iter().find(|client| client.client_id == id).cloned();
     let Some(client) = client else {
         return refused(StatusCode::UNAUTHORIZED, "invalid_client", "invalid client");
     };
-    if client.client_secret != field("client_secret") {
+    if client.client_secret != secret {
         return denied();
     }
     let now = engine.clock.now();

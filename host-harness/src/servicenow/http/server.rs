@@ -21,8 +21,10 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// A request that the instance has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +45,15 @@ pub struct Seen {
     pub faulty: bool,
 }
 
+/// What is served beside ServiceNow's own APIs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doors {
+    /// `/__sim/`.
+    pub simulator: bool,
+    /// The page for people.
+    pub page: bool,
+}
+
 /// What all connections share.
 pub(crate) struct Shared {
     engine: Mutex<Engine>,
@@ -55,6 +66,10 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// `/__sim/` is there.
     pub(crate) simulator: bool,
+    /// The page for people is there.
+    pub(crate) page: bool,
+    /// What its forms carry, so that another page cannot press its buttons.
+    pub(crate) form_token: String,
     blueprint: Blueprint,
 }
 
@@ -63,7 +78,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, blueprint: Blueprint, simulator: bool, state: Option<StateFile>) -> Self {
+    pub(crate) fn new(engine: Engine, blueprint: Blueprint, doors: Doors, state: Option<StateFile>) -> Self {
         let clock = engine.clock.clone();
         Shared {
             engine: Mutex::new(engine),
@@ -73,7 +88,9 @@ impl Shared {
             connections: AtomicU64::new(0),
             in_hand: AtomicUsize::new(0),
             clock,
-            simulator,
+            simulator: doors.simulator,
+            page: doors.page,
+            form_token: format!("{:032x}", rand::random::<u128>()),
             blueprint,
         }
     }
@@ -122,14 +139,14 @@ impl Shared {
 }
 
 /// Accepts connections until it is dropped, and with it every connection.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
                     let number = shared.connections.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-                    connections.spawn(connection(stream, shared.clone(), number));
+                    connections.spawn(connection(stream, shared.clone(), number, tls.clone()));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -137,14 +154,29 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>, number: u64) {
+async fn connection(stream: TcpStream, shared: Arc<Shared>, number: u64, tls: Option<TlsAcceptor>) {
     // Without this a small reply waits for the peer's delayed acknowledgement, about 40 ms.
     let _ = stream.set_nodelay(true);
     let fate = Fate::default();
+    let wire = Wire::new(stream, fate.clone());
+    match tls {
+        None => converse(wire, "http", shared, number, fate).await,
+        Some(tls) => match tls.accept(wire).await {
+            Ok(stream) => converse(stream, "https", shared, number, fate).await,
+            Err(error) => tracing::debug!(%error, number, "no TLS with the simulated instance"),
+        },
+    }
+}
+
+/// All requests of a connection.
+async fn converse<S>(stream: S, scheme: &'static str, shared: Arc<Shared>, number: u64, fate: Fate)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(|request| {
         let (shared, fate) = (shared.clone(), fate.clone());
         async move {
-            let request = match read(request).await {
+            let request = match read(request, scheme).await {
                 Ok(request) => request,
                 Err(reply) => return Ok(send(reply)),
             };
@@ -157,9 +189,10 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, number: u64) {
             }
         }
     });
-    let wire = TokioIo::new(Wire::new(stream, fate.clone()));
-    let served =
-        hyper::server::conn::http1::Builder::new().timer(TokioTimer::new()).serve_connection(wire, service).await;
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
     if let Err(error) = served {
         tracing::debug!(%error, number, "a connection to the simulated instance ended");
     }
@@ -171,7 +204,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, number: u64) {
 struct Reset;
 
 /// Reads a request whole, its parts too where it has some.
-async fn read(request: http::Request<Incoming>) -> Result<Request, Reply> {
+async fn read(request: http::Request<Incoming>, scheme: &str) -> Result<Request, Reply> {
     let broken = || Reply::empty(StatusCode::BAD_REQUEST);
     let (head, body) = request.into_parts();
     let multipart = head
@@ -180,9 +213,10 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, Reply> {
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.starts_with("multipart/form-data"));
     let body = body.collect().await.map_err(|_| broken())?.to_bytes();
-    let mut request = Request::new(head.method, &head.uri, head.headers, body, "http");
+    let mut request = Request::new(head.method, &head.uri, head.headers, body, scheme);
     if multipart {
-        request.parts = parts(&request).await.map_err(|_| broken())?;
+        // What cannot be read (a boundary is missing) has no parts, and the API says what it misses.
+        request.parts = parts(&request).await.unwrap_or_default();
     }
     Ok(request)
 }
