@@ -28,7 +28,8 @@ fn fleet(count: usize) -> Vec<System> {
 }
 
 fn system(index: usize) -> System {
-    let (kind, letter) = if index.is_multiple_of(2) { (SystemKind::Virtual, "VM") } else { (SystemKind::Physical, "HW") };
+    let (kind, letter) =
+        if index.is_multiple_of(2) { (SystemKind::Virtual, "VM") } else { (SystemKind::Physical, "HW") };
     let name = format!("node-{index:03}");
     let identifiers =
         vec![("serial-number".into(), format!("{letter}-{index:05}")), ("fqdn".into(), format!("{name}.prod.example"))];
@@ -68,7 +69,8 @@ fn count(answer: &Deployment, outcome: &ItemOutcome) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_systems_in_one_call_and_three_refused_by_name() -> Result<()> {
     // Three are of a class that identifies by an id that they do not have.
-    let rule = |name| format!("[[mapping.system.when]]\nif = \"system.name == '{name}'\"\nclass = \"cmdb_ci_vm_template\"\n");
+    let rule =
+        |name| format!("[[mapping.system.when]]\nif = \"system.name == '{name}'\"\nclass = \"cmdb_ci_vm_template\"\n");
     let rules: String = ["node-100", "node-200", "node-300"].map(rule).concat();
     let world = World::builder().settings(&rules).start().await?;
     let systems = fleet(500);
@@ -129,7 +131,10 @@ async fn upgrade_and_rollback_leave_exactly_the_true_relations() -> Result<()> {
     expected.extend(pairs(&systems[..5], "1.0"));
     expected.extend(pairs(&systems[12..], "1.0"));
     assert_eq!(relations(&world), expected);
-    assert_eq!(world.servicenow.records("cmdb_ci_spkg").iter().filter(|item| !item.get("correlation_id").is_empty()).count(), 2);
+    assert_eq!(
+        world.servicenow.records("cmdb_ci_spkg").iter().filter(|item| !item.get("correlation_id").is_empty()).count(),
+        2
+    );
     Ok(())
 }
 
@@ -178,7 +183,8 @@ async fn a_preview_writes_nothing_and_is_what_then_happens() -> Result<()> {
     let done = deploy(&world, &upgrade).await?;
     let foretold: Vec<(&str, &ItemOutcome)> =
         planned.iter().filter(|item| item.kind.starts_with("cmdb")).map(told).collect();
-    let happened: Vec<(&str, &ItemOutcome)> = done.items.iter().map(|item| (item.name.as_str(), &item.outcome)).collect();
+    let happened: Vec<(&str, &ItemOutcome)> =
+        done.items.iter().map(|item| (item.name.as_str(), &item.outcome)).collect();
     assert_eq!(foretold, happened);
     let image = &planned.iter().find(|item| item.kind == "cmdb_ci_spkg").expect("the image").fields;
     assert!(image.iter().any(|field| field.name == "name" && field.value.as_deref() == Some("rhel-9-hardened 1.1")));

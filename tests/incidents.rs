@@ -154,7 +154,8 @@ async fn an_undelivered_event_reads_so_and_resolves_when_it_is_delivered() -> Re
     let world = World::start().await?;
     let mut failed = failure("given-up-1", FailedStep::Delivery, 0)?;
     failed.thing = Some("evt-build-4713-finished".into());
-    failed.message = "the event evt-build-4713-finished was given up after 20 attempts: ServiceNow is not available".into();
+    failed.message =
+        "the event evt-build-4713-finished was given up after 20 attempts: ServiceNow is not available".into();
     failed.tests = None;
     failed.log_url = None;
     let incident = fail(&world, &failed).await?.ticket;
@@ -213,7 +214,9 @@ async fn the_life_of_one_incident() -> Result<()> {
     assert_eq!(second.outcome, ItemOutcome::Created);
     assert_ne!(second.ticket.id, first.ticket.id);
     assert_eq!(field(&world, &second.ticket, "parent"), first.ticket.id);
-    assert!(field(&world, &second.ticket, "description").contains(&format!("Earlier incident: {}", first.ticket.number)));
+    assert!(
+        field(&world, &second.ticket, "description").contains(&format!("Earlier incident: {}", first.ticket.number))
+    );
     let stale = fail(&world, &failure("f1", step(), 0)?).await?;
     assert_eq!((stale.ticket.id, stale.outcome), (first.ticket.id, ItemOutcome::Unchanged), "it is known even now");
     assert_eq!(world.made("incident").len(), 2);

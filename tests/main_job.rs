@@ -4,8 +4,9 @@ use crate::harness;
 use anyhow::{Context as _, Result};
 use host_harness::guest;
 use host_harness::runtime::{Class, Inspection};
-use itsm_contract::events::BuildRequest;
-use itsm_contract::types::Verdict;
+use itsm_contract::answers::Deployment;
+use itsm_contract::events::{BuildRequest, DeployEvent, DeployPhase};
+use itsm_contract::types::{Gate, Verdict};
 use tests::{World, event, folder};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,5 +86,46 @@ fn the_command_calls_a_hook_twice_and_makes_one_change() -> Result<()> {
     let (first, second) = (first.json()?, second.json()?);
     assert_eq!(first["change"], second["change"]);
     assert!(first["verdict"]["pause"].is_object(), "{first}");
+    Ok(())
+}
+
+/// A deployment's events, in one phase after the other, with the gate handed back.
+async fn deploy(world: &World, gate: Option<Gate>, phase: DeployPhase) -> Result<Deployment> {
+    let mut event: DeployEvent = event("deploy-requested")?;
+    event.delivery.key = format!("deploy-{phase:?}");
+    event.phase = phase;
+    event.gate = gate;
+    Ok(world.plugin.on_deploy(&event).await?.expect("an answer"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_gates_switched_off_a_deployment_is_noted_on_a_change_that_nobody_approved() -> Result<()> {
+    let world = World::builder().settings("[workflows]\napproval-gates = false").start().await?;
+    let asked = deploy(&world, None, DeployPhase::Requested).await?;
+    assert!(matches!(asked.gate.context("no gate")?.verdict, Verdict::Proceed(clearance) if clearance.by_policy));
+    for phase in [DeployPhase::Started, DeployPhase::Succeeded] {
+        assert_eq!(deploy(&world, None, phase).await?.unfinished, []);
+    }
+    let change = world.made("change_request").pop().context("no change")?;
+    let notes = world.servicenow.journal(change.sys_id(), "work_notes");
+    assert!(notes.iter().any(|note| note.contains("started by policy: nobody had approved it")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("succeeded")), "{notes:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gate_of_another_change_does_not_keep_a_deployment_shut() -> Result<()> {
+    let world = World::builder().settings("[change]\nclose = \"after-build\"").start().await?;
+    let request: BuildRequest = event("build-requested")?;
+    let build = world.plugin.on_build_requested(&request).await?.expect("an answer").change.context("no change")?;
+    world.person("beth.anglin")?.approve(&build.id, "go").await?;
+    let built = world.plugin.on_build_requested(&request).await?.expect("an answer");
+
+    let asked = deploy(&world, Some(built), DeployPhase::Requested).await?.gate.context("no gate")?;
+    let change = asked.change.clone().context("no change")?;
+    assert_ne!(change.id, build.id);
+    world.person("beth.anglin")?.approve(&change.id, "go").await?;
+    let gate = deploy(&world, Some(asked), DeployPhase::Requested).await?.gate.context("no gate")?;
+    assert!(matches!(gate.verdict, Verdict::Proceed(_)), "{gate:?}");
     Ok(())
 }

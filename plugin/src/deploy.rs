@@ -75,15 +75,11 @@ fn follow(plugin: &Plugin, event: &DeployEvent) -> Result<(), Failure> {
         return Ok(());
     };
     let key = &event.delivery.key;
-    // Never: a change that several deployments share is a person's to close.
-    let is_closed_here = plugin.settings().change.close != Close::Never;
     match &event.phase {
         DeployPhase::Requested => {}
         DeployPhase::Started => drop(start(plugin, event, held)?),
-        DeployPhase::Succeeded => end(plugin, held, &ending(event, true, None), is_closed_here, key)?,
-        DeployPhase::Failed(shortfall) => {
-            end(plugin, held, &ending(event, false, Some(&shortfall.why)), is_closed_here, key)?;
-        }
+        DeployPhase::Succeeded => end(plugin, event, held, &ending(event, true, None))?,
+        DeployPhase::Failed(shortfall) => end(plugin, event, held, &ending(event, false, Some(&shortfall.why)))?,
         DeployPhase::Cancelled(why) => {
             let why = format!("{} was cancelled: {why}", work.title());
             change::give_up(plugin, held, &why, key)?;
@@ -93,9 +89,7 @@ fn follow(plugin: &Plugin, event: &DeployEvent) -> Result<(), Failure> {
 }
 
 fn start(plugin: &Plugin, event: &DeployEvent, held: Held) -> Result<Held, Failure> {
-    let verdict = event.gate.as_ref().map(|gate| &gate.verdict);
-    let is_by_policy = matches!(verdict, Some(Verdict::Proceed(clearance)) if clearance.by_policy);
-    if is_by_policy && !held.change.state.allows_work() && !held.change.state.is_over() {
+    if is_unapproved_by_policy(plugin, event, &held) {
         let text = format!("{} started by policy: nobody had approved it.", Work::Deployment(event).title());
         change::note(plugin, &held, &text, &event.delivery.key)?;
         return Ok(held);
@@ -103,13 +97,25 @@ fn start(plugin: &Plugin, event: &DeployEvent, held: Held) -> Result<Held, Failu
     change::implement(plugin, held, &event.delivery.key)
 }
 
-fn end(plugin: &Plugin, held: Held, ending: &Ending, is_closed_here: bool, key: &str) -> Result<(), Failure> {
-    if is_closed_here {
+/// What was done without an approval is noted: ServiceNow lets no change that nobody approved move through its states.
+fn end(plugin: &Plugin, event: &DeployEvent, held: Held, ending: &Ending) -> Result<(), Failure> {
+    let key = &event.delivery.key;
+    // Never: a change that several deployments share is a person's to close.
+    let is_closed_here = plugin.settings().change.close != Close::Never;
+    if is_closed_here && !is_unapproved_by_policy(plugin, event, &held) {
         change::finish(plugin, held, ending, key)?;
     } else {
         change::note(plugin, &held, &ending.notes, key)?;
     }
     Ok(())
+}
+
+/// Whether work was let through though its change request allows none: gates are switched off, or the policy decided.
+fn is_unapproved_by_policy(plugin: &Plugin, event: &DeployEvent, held: &Held) -> bool {
+    let verdict = event.gate.as_ref().map(|gate| &gate.verdict);
+    let is_by_policy = matches!(verdict, Some(Verdict::Proceed(clearance)) if clearance.by_policy);
+    let state = &held.change.state;
+    (is_by_policy || !plugin.settings().workflows.approval_gates) && !state.allows_work() && !state.is_over()
 }
 
 /// What the change request says of the end.

@@ -116,7 +116,9 @@ pub fn decide(
     let approved_at = approved.filter_map(|row| row.approval.at).max().unwrap_or(0);
     let artifact = asked.artifact.or(change.artifact());
     let seal = Seal::of(change, items, artifact, approved_at);
-    let sealed = asked.last.and_then(sealed);
+    // The gate of another change seals nothing of this one.
+    let last = asked.last.filter(|last| last.change.as_ref().is_some_and(|ticket| ticket.id == change.sys_id));
+    let sealed = last.and_then(sealed);
     let exchanged = match (change.artifact(), asked.artifact) {
         (Some(was), Some(is)) if was != is && sealed.is_none() => Some((was, is)),
         _ => None,
