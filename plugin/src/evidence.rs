@@ -45,10 +45,7 @@ pub fn record(
     for (index, file) in event.files.iter().enumerate() {
         check(index, file)?;
     }
-    let change = event.gate.as_ref().and_then(|gate| gate.change.as_ref());
-    if change.is_some_and(|change| !is_sys_id(&change.id)) {
-        return Err(invalid("gate.change.id", "is no sys_id: hand the gate back unchanged"));
-    }
+    let change = change_of(event)?;
     let mut recorded = Recorded { digest: String::new(), attached: Vec::new(), unfinished: Vec::new() };
     let change_to_use = change.filter(|_| plugin.settings().workflows.evidence);
     let approvals = match change_to_use {
@@ -83,7 +80,7 @@ pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failur
         check(index, file)?;
     }
     let settings = plugin.settings();
-    let change = event.gate.as_ref().and_then(|gate| gate.change.as_ref());
+    let change = change_of(event)?;
     let Some(change) = change.filter(|_| settings.workflows.evidence) else { return Ok(Vec::new()) };
     let mut planned = Vec::new();
     let mut plan = |kind: &str, name: &str, outcome| {
@@ -110,6 +107,18 @@ pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failur
         plan(&change.kind, &change.number, ItemOutcome::Updated);
     }
     Ok(planned)
+}
+
+/// The change request of the gate that is handed back. Nothing is attached to any other kind of record.
+fn change_of(event: &BuildResult) -> Result<Option<&Ticket>, Failure> {
+    let Some(change) = event.gate.as_ref().and_then(|gate| gate.change.as_ref()) else { return Ok(None) };
+    if change.kind != "change_request" {
+        return Err(invalid("gate.change.kind", "is no change_request: hand the gate back unchanged"));
+    }
+    if !is_sys_id(&change.id) {
+        return Err(invalid("gate.change.id", "is no sys_id: hand the gate back unchanged"));
+    }
+    Ok(Some(change))
 }
 
 fn read_approvals(
