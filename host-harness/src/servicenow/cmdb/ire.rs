@@ -492,7 +492,11 @@ fn remember_source(engine: &mut Engine, system: &Caller, item: &Item, now: &str)
         .cloned();
     let text = |name: &str| info.get(name).map(text_of).unwrap_or_default();
     match known {
-        Some(row) => engine.alter(system, row.with("last_scan", now), Vec::new()),
+        Some(row) => {
+            let newest = text("source_recency_timestamp").max(row.get("source_recency_timestamp").to_owned());
+            let row = row.with("last_scan", now).with("source_recency_timestamp", newest);
+            engine.alter(system, row, Vec::new())
+        }
         None => {
             let values = [
                 ("name", name.as_str()),
