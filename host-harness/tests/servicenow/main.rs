@@ -9,6 +9,7 @@ mod cmdb;
 mod faults;
 mod page;
 mod python;
+mod samples;
 mod state;
 mod support;
 mod table;

@@ -165,6 +165,7 @@ pub fn run(
     if failed && !mode.partial_commits {
         for item in items.iter_mut().filter(|item| item.errors.is_empty()) {
             item.fail("ABANDONED", "Too many other errors");
+            item.attempts.clear();
         }
     }
     let mut told_relations = Vec::new();
@@ -294,7 +295,8 @@ fn identify(engine: &Engine, item: &mut Item, rule: &'static IdentificationRule,
             .find(|row| row.get("id") == key && engine.get("cmdb_ci", row.get("target_sys_id")).is_some());
         if let Some(row) = known {
             item.plan = Plan::Update(row.get("target_sys_id").to_owned());
-            let mut told = attempt(&[], "MATCHED");
+            let mut told = attempt(&["source_name", "source_native_key"], "MATCHED");
+            put(&mut told, "searchOnTable", "sys_object_source");
             put(&mut told, "info", "sys_object_source MATCHED");
             item.attempts.push(told);
             return;
@@ -669,6 +671,7 @@ fn reply(engine: &Engine, items: &[Item], relations: Vec<Value>, mode: &Mode) ->
             }
             if let Some(parked) = item.info.as_ref().and_then(|info| info.get("parked")) {
                 put(&mut told, "partialSysIds", json!([parked]));
+                put(&mut told, "mergedPayloadIds", json!([engine.fresh_sys_id()]));
                 put(&mut told, "errors", json!([]));
             } else if let Some(info) = &item.info {
                 put(&mut told, "info", info.clone());

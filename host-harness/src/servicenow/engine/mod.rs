@@ -15,6 +15,7 @@ use crate::servicenow::change::approvals::ApprovalPolicy;
 use crate::servicenow::change::flow::Flow;
 use crate::servicenow::change::worker::Worker;
 use crate::servicenow::clock::{Clock, database_time};
+use crate::servicenow::http::limit::Counts;
 use crate::servicenow::http::oauth::Registry;
 use crate::servicenow::properties::Properties;
 use bytes::Bytes;
@@ -53,6 +54,10 @@ pub struct Engine {
     pub passwords: HashMap<String, String>,
     /// What is attached, by attachment `sys_id`.
     pub contents: HashMap<String, Bytes>,
+    /// Requests counted under rate-limit rules.
+    pub rates: Counts,
+    /// Queries behind tiny URLs, by token.
+    pub tiny_urls: HashMap<String, String>,
     /// Rows of a table, by an encoded query, that ACLs hide for now.
     pub hidden: Option<(String, String)>,
     choices: Choices,
@@ -73,6 +78,8 @@ impl Engine {
             registry: Registry::default(),
             passwords: HashMap::new(),
             contents: HashMap::new(),
+            rates: Counts::default(),
+            tiny_urls: HashMap::new(),
             hidden: None,
             choices: HashMap::new(),
             numbers: HashMap::new(),

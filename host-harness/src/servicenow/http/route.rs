@@ -2,7 +2,7 @@
 
 use super::reply::Reply;
 use super::request::Request;
-use super::{attachment, auth, batch, change, cmdb, ire, oauth, table};
+use super::{attachment, auth, batch, change, cmdb, ire, limit, oauth, table, tinyurl};
 use crate::servicenow::engine::Engine;
 use crate::servicenow::engine::caller::Caller;
 use crate::servicenow::engine::refusal::Refusal;
@@ -38,7 +38,12 @@ fn closed(engine: &mut Engine, request: &Request) -> Reply {
             return reply.dressed(request, false);
         }
     };
-    api_reply(engine, &caller, request).dressed(request, true)
+    let judged = limit::judge(engine, &caller, request);
+    let reply = match judged.as_ref().filter(|judged| judged.retry_after.is_some()) {
+        Some(judged) => refuse(engine, &Refusal::RateLimit { limit: judged.limit, api: judged.api.clone() }),
+        None => api_reply(engine, &caller, request),
+    };
+    limited(reply, judged.as_ref()).dressed(request, true)
 }
 
 /// What an API answers a caller, refusals in their envelope.
@@ -46,6 +51,19 @@ pub fn api_reply(engine: &mut Engine, caller: &Caller, request: &Request) -> Rep
     check(engine, request)
         .and_then(|()| api(engine, caller, request))
         .unwrap_or_else(|refusal| refuse(engine, &refusal))
+}
+
+/// With the headers of the rate-limit rule that held.
+fn limited(reply: Reply, judged: Option<&limit::Judged>) -> Reply {
+    let Some(judged) = judged else { return reply };
+    let reply = reply
+        .with("x-ratelimit-limit", judged.limit.to_string())
+        .with("x-ratelimit-reset", judged.reset.to_string())
+        .with("x-ratelimit-rule", &judged.rule);
+    match judged.retry_after {
+        Some(seconds) => reply.with("retry-after", seconds.to_string()),
+        None => reply,
+    }
 }
 
 fn refuse(engine: &Engine, refusal: &Refusal) -> Reply {
@@ -74,7 +92,10 @@ fn check(engine: &Engine, request: &Request) -> Result<(), Refusal> {
 
 /// Hands a request to its API.
 fn api(engine: &mut Engine, caller: &Caller, request: &Request) -> Result<Reply, Refusal> {
+    let resolved = tinyurl::resolve(engine, request);
+    let request = resolved.as_ref().unwrap_or(request);
     match request.route().as_slice() {
+        ["api", "now", "tinyurl"] => tinyurl::answer(engine, request),
         ["api", "now", "table", rest @ ..] => table::answer(engine, caller, request, rest),
         ["api", "now", "attachment", rest @ ..] => attachment::answer(engine, caller, request, rest),
         ["api", "now", "identifyreconcile", rest @ ..] => ire::answer(engine, caller, request, rest),
