@@ -36,6 +36,20 @@ const CREDENTIAL_BYTES: usize = 64 * 1024;
 /// A secret shorter than this is not looked for in replies: it would be found in innocent words.
 const SCRUBBED_BYTES: usize = 8;
 
+/// What a token endpoint may be quoted with: the codes of RFC 6749, sections 4.1.2.1 and 5.2. Other words of its could
+/// hold what it was sent.
+const TOKEN_ERRORS: &[&str] = &[
+    "access_denied",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "server_error",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_grant_type",
+];
+
 /// The header of API keys (ServiceNow, "Configure API key").
 const API_KEY: HeaderName = HeaderName::from_static("x-sn-apikey");
 
@@ -85,7 +99,7 @@ pub enum CredentialError {
         name: String,
         /// The reply's status.
         status: StatusCode,
-        /// The reply's `error`, where it had one.
+        /// The reply's `error`, where it is one of OAuth's.
         error: Option<String>,
     },
     /// The token endpoint answered what is no token: a sleeping or overloaded instance.
@@ -342,8 +356,8 @@ impl Credential {
             body.extend_from_slice(&piece);
         }
         if matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            let error = serde_json::from_slice(&body).ok().map(|Refusal { error }| {
-                crate::runtime::plain(&error).chars().filter(|letter| *letter != '\n').take(100).collect()
+            let error = serde_json::from_slice(&body).ok().and_then(|Refusal { error }| {
+                TOKEN_ERRORS.iter().find(|known| **known == error).map(|known| (*known).to_owned())
             });
             return Err(CredentialError::TokenRefused { name: name(), status, error });
         }

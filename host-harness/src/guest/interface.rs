@@ -1,8 +1,9 @@
 //! What a component imports and exports, read without running it.
 
 use super::Error;
+use super::difference::difference;
 use wit_parser::decoding::{DecodedWasm, decode};
-use wit_parser::{InterfaceId, Resolve, WorldId, WorldItem, WorldKey};
+use wit_parser::{InterfaceId, Resolve, SourceMap, WorldId, WorldItem, WorldKey};
 
 /// The package of the plugin's own contract.
 pub const CONTRACT: &str = "openfactory:itsm@0.1.0";
@@ -86,6 +87,44 @@ impl Interface {
             }
             Err(error) => Err(Error::Unreadable { what: what.into(), why: format!("{error:#}") }),
         }
+    }
+
+    /// The contract itself, from its WIT: what a plugin exports.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], which the tests rule out.
+    pub(crate) fn contract() -> Result<Self, Error> {
+        const WIT: &[(&str, &str)] = &[
+            ("answers.wit", include_str!("../../../wit/answers.wit")),
+            ("approvals.wit", include_str!("../../../wit/approvals.wit")),
+            ("diagnostics.wit", include_str!("../../../wit/diagnostics.wit")),
+            ("events.wit", include_str!("../../../wit/events.wit")),
+            ("evidence.wit", include_str!("../../../wit/evidence.wit")),
+            ("itsm-integration.wit", include_str!("../../../wit/itsm-integration.wit")),
+            ("types.wit", include_str!("../../../wit/types.wit")),
+        ];
+        let unreadable = |why: String| Error::Unreadable { what: "the contract".into(), why };
+        let mut files = SourceMap::new();
+        for (name, text) in WIT {
+            files.push_str(name, *text);
+        }
+        // The world `itsm-plugin` without its imports, which would want all of WASI to be parsed.
+        let exports = "export approvals; export diagnostics; export evidence; export itsm-integration;";
+        files.push_str("world.wit", format!("package {CONTRACT};\nworld exports {{ {exports} }}"));
+        let group = files.parse().map_err(|(_, error)| unreadable(error.to_string()))?;
+        let mut resolve = Resolve::default();
+        let package = resolve.push_group(group).map_err(|error| unreadable(error.to_string()))?;
+        let world = resolve.select_world(&[package], Some("exports")).map_err(|error| unreadable(error.to_string()))?;
+        Ok(Self { resolve, world })
+    }
+
+    /// Where another's exports first differ from these, in words; none where they agree, or one is missing altogether.
+    pub(crate) fn first_difference(&self, found: &Self) -> Option<String> {
+        self.exports().iter().find_map(|name| {
+            let (wanted_id, found_id) = (self.exported(name)?, found.exported(name)?);
+            let what = difference((self, wanted_id), (found, found_id))?;
+            Some(format!("`{name}`: {what}"))
+        })
     }
 
     /// What it imports, by full name, sorted.

@@ -45,6 +45,11 @@ impl Host {
     /// # Errors
     /// [`LoadError::Engine`], where this machine cannot run WebAssembly.
     pub fn new(limits: Limits) -> Result<Self, LoadError> {
+        Self::configured(limits, |_| ())
+    }
+
+    /// With more to configure, for tests that look at what an engine holds.
+    pub(super) fn configured(limits: Limits, more: impl FnOnce(&mut Config)) -> Result<Self, LoadError> {
         let setup = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
         let mut config = Config::new();
         config
@@ -57,6 +62,7 @@ impl Host {
             // Nothing here is concurrent within a store, and no guest of this contract needs more than 32 bits.
             .concurrency_support(false)
             .wasm_memory64(false);
+        more(&mut config);
         let engine = Engine::new(&config).map_err(setup)?;
         let mut linker = Linker::new(&engine);
         sandbox::link(&mut linker).map_err(setup)?;

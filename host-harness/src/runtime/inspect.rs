@@ -3,6 +3,7 @@
 use super::error::LoadError;
 use crate::guest::{Interface, MAPPING, is_inert};
 use std::fmt;
+use std::sync::OnceLock;
 
 /// What a plugin is granted. The types are the contract's words, and no capability.
 const GRANTED: &[&str] = &[
@@ -55,6 +56,8 @@ pub struct Inspection {
     pub imports: Vec<(String, Class)>,
     /// Its exports by full name.
     pub exports: Vec<String>,
+    /// Where an export first differs from the contract, down to the field.
+    pub difference: Option<String>,
 }
 
 impl Inspection {
@@ -73,6 +76,7 @@ impl Inspection {
             bytes: bytes.len(),
             imports: imports.collect(),
             exports: interface.exports(),
+            difference: contract()?.first_difference(&interface),
         })
     }
 
@@ -84,7 +88,7 @@ impl Inspection {
     /// What a host would refuse to load.
     ///
     /// # Errors
-    /// [`LoadError::NoMapping`], [`LoadError::Refused`] or [`LoadError::Missing`], in this order.
+    /// [`LoadError::NoMapping`], [`LoadError::Refused`], [`LoadError::Missing`] or [`LoadError::Contract`], in this order.
     pub fn admit(&self, what: &str) -> Result<(), LoadError> {
         let refused: Vec<&str> = self.of_class(Class::Refused).collect();
         if refused == [MAPPING] {
@@ -97,10 +101,25 @@ impl Inspection {
         let wanted = EXPORTS.iter().map(|name| format!("openfactory:itsm/{name}@{}", itsm_contract::VERSION));
         let missing: Vec<String> =
             wanted.filter(|name| !self.exports.contains(name)).map(|name| format!("`{name}`")).collect();
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(LoadError::Missing { what: what.into(), exports: missing }),
+        if !missing.is_empty() {
+            return Err(LoadError::Missing { what: what.into(), exports: missing });
         }
+        match &self.difference {
+            Some(difference) => Err(LoadError::Contract { what: what.into(), difference: difference.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The contract, parsed once.
+fn contract() -> Result<&'static Interface, LoadError> {
+    static CONTRACT: OnceLock<Interface> = OnceLock::new();
+    match CONTRACT.get() {
+        Some(contract) => Ok(contract),
+        None => Ok(CONTRACT.get_or_init({
+            let contract = Interface::contract()?;
+            || contract
+        })),
     }
 }
 

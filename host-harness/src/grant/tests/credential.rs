@@ -121,6 +121,9 @@ async fn a_refused_client_is_for_the_administrator_and_a_sleeping_instance_for_l
     let error = party.authorization().await.err().unwrap();
     assert!(error.to_string().contains("401 Unauthorized (server_error)"), "{error}");
     assert!(matches!(error.to_http(), Error::ConfigurationError));
+    site.token_reply(StatusCode::BAD_REQUEST, r#"{"error":"no client has secret=one"}"#);
+    let error = party.authorization().await.err().unwrap();
+    assert!(!format!("{error} {error:?}").contains("secret=one"), "the instance is not quoted: {error}");
     for (status, body) in
         [(StatusCode::OK, "<html>Instance Hibernating page</html>"), (StatusCode::SERVICE_UNAVAILABLE, "")]
     {

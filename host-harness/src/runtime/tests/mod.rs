@@ -1,5 +1,7 @@
 //! Components of all kinds on a real host.
 
+mod canary;
+mod contract;
 mod hostile;
 mod limits;
 pub(crate) mod scene;
