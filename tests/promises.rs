@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cmdb;
+mod evidence;
 mod incidents;
 mod main_job;
 mod readme;

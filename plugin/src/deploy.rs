@@ -3,8 +3,8 @@
 use crate::change::{self, Ending, Held, Work};
 use crate::plugin::Plugin;
 use crate::settings::Close;
-use crate::{cmdb, gate, incident};
-use itsm_contract::answers::Deployment;
+use crate::{cmdb, evidence, gate, incident};
+use itsm_contract::answers::{Deployment, Item};
 use itsm_contract::events::{DeployEvent, DeployPhase, FailedStep};
 use itsm_contract::types::{Failure, Verdict};
 
@@ -32,7 +32,7 @@ pub fn on_deploy(plugin: &Plugin, event: &DeployEvent) -> Result<Deployment, Fai
         }
         DeployPhase::Failed(_) => record(plugin, event, &mut answer),
     }
-    if let Err(failure) = follow(plugin, event) {
+    if let Err(failure) = follow(plugin, event, &answer.items) {
         answer.unfinished.push(failure);
     }
     match incident::delivered(plugin, &event.delivery) {
@@ -65,7 +65,7 @@ fn resolve(plugin: &Plugin, event: &DeployEvent, answer: &mut Deployment) {
 }
 
 /// Moves the change request as the deployment moved.
-fn follow(plugin: &Plugin, event: &DeployEvent) -> Result<(), Failure> {
+fn follow(plugin: &Plugin, event: &DeployEvent, items: &[Item]) -> Result<(), Failure> {
     let work = Work::Deployment(event);
     if change::is_controlled(plugin.settings(), work).is_err() {
         return Ok(());
@@ -74,6 +74,11 @@ fn follow(plugin: &Plugin, event: &DeployEvent) -> Result<(), Failure> {
         plugin.audit("change.missing", &event.delivery.key, None, &[("deployment", &event.deployment_id)]);
         return Ok(());
     };
+    // While it can be kept, it comes before the change closes; where it never can, the change closes all the same.
+    let kept = evidence::deployed(plugin, event, items, &held.ticket);
+    if matches!(kept, Err(Failure::Retry(_))) {
+        return kept;
+    }
     let key = &event.delivery.key;
     match &event.phase {
         DeployPhase::Requested => {}
@@ -85,7 +90,7 @@ fn follow(plugin: &Plugin, event: &DeployEvent) -> Result<(), Failure> {
             change::give_up(plugin, held, &why, key)?;
         }
     }
-    Ok(())
+    kept
 }
 
 fn start(plugin: &Plugin, event: &DeployEvent, held: Held) -> Result<Held, Failure> {

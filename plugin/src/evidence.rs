@@ -2,12 +2,14 @@
 
 mod attach;
 mod canonical;
+mod deployment;
 mod link;
 mod statement;
 
 #[cfg(test)]
 mod tests;
 
+pub use deployment::deployed;
 pub use statement::Statement;
 
 use crate::event::invalid;
@@ -61,7 +63,7 @@ pub fn record(
             Statement::of_build(event, &context)?
         }
     };
-    let name = Statement::file_name(&event.build);
+    let name = Statement::file_name("evidence", &event.build.id);
     let mut details = vec![("digest", statement.digest.as_str()), ("about", &event.build.id), ("name", &name)];
     if recorded.attached.is_empty() || plugin.settings().evidence.placement == Placement::Link {
         details.push(("statement", &statement.content)); // It is nowhere else.
@@ -99,7 +101,7 @@ pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failur
             plan("sys_attachment", &file.name, outcome);
         }
         // Its content depends on who approved by then: that one of its name is there tells enough.
-        let name = Statement::file_name(&event.build);
+        let name = Statement::file_name("evidence", &event.build.id);
         let outcome = if attachments.has(&name) { ItemOutcome::Unchanged } else { ItemOutcome::Created };
         plan("sys_attachment", &name, outcome);
     }
@@ -166,12 +168,12 @@ fn keep(
     }
     let statement = Statement::of_build(event, context)?;
     if let Some(mut attachments) = attachments {
-        let name = Statement::file_name(&event.build);
+        let name = Statement::file_name("evidence", &event.build.id);
         attachments.add(&name, statement::MEDIA_TYPE, statement.content.as_bytes())?;
         attachments.settle()?;
     }
     if placement != Placement::Attach {
-        link::note(plugin, change, event, &statement, &context.files)?;
+        link::note(plugin, change, &statement.digest, &link::text(event, &statement, &context.files))?;
     }
     recorded.attached.push(change.clone());
     Ok(statement)

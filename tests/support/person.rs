@@ -42,6 +42,16 @@ impl Person {
         self.send(reqwest::Method::PATCH, &format!("/api/now/table/{table}/{sys_id}"), Some(fields)).await
     }
 
+    /// Attaches a file to a record.
+    pub async fn attach(&self, table: &str, sys_id: &str, name: &str, content: &[u8]) -> Result<()> {
+        let url =
+            format!("{}/api/now/attachment/file?table_name={table}&table_sys_id={sys_id}&file_name={name}", self.url);
+        let request = self.http.post(url).basic_auth(&self.user, Some(&self.password));
+        let reply = request.header("content-type", "text/plain").body(content.to_vec()).send().await?;
+        ensure!(reply.status().is_success(), "{} may not attach this: {}", self.user, reply.status());
+        Ok(())
+    }
+
     /// Reads anything.
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.send(reqwest::Method::GET, path, None).await

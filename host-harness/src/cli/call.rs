@@ -56,6 +56,7 @@ impl Call {
                 eprintln!("note: the event hands back no `gate`, so its evidence belongs to no change request");
             }
         }
+        let may = if self.dry_run { session::May::Read } else { session::May::Write };
         let call = if self.dry_run { preview(call)? } else { call };
         let credential = match call.hook() {
             // No request is sent.
@@ -63,7 +64,7 @@ impl Call {
             _ => Some(session::credential(self.credential.as_deref(), &settings)?),
         };
         let component = session::component(self.component.as_deref(), Progress::new())?;
-        let session = session::Session::open(&component, &settings, credential, &self.audit).await?;
+        let session = session::Session::open(&component, &settings, credential, &self.audit, may).await?;
         let reply = session.call(&call).await?;
         say!("{}", serde_json::to_string_pretty(&reply)?);
         Ok(exit(&reply))

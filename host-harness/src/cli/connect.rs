@@ -33,7 +33,8 @@ impl Connect {
         let settings = Settings::read(&self.settings)?;
         let credential = session::credential(self.credential.as_deref(), &settings)?;
         let component = session::component(self.component.as_deref(), Progress::new())?;
-        let session = session::Session::open(&component, &settings, Some(credential), &self.audit).await?;
+        let session =
+            session::Session::open(&component, &settings, Some(credential), &self.audit, session::May::Read).await?;
         let findings = session.test_connection().await?;
         if self.json {
             say!("{}", serde_json::to_string_pretty(&findings)?);

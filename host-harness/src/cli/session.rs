@@ -14,6 +14,15 @@ use std::sync::Arc;
 /// Where compiled components are kept: beside the guests that were built, so that `cargo clean` forgets both.
 const COMPILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/guest/compiled");
 
+/// What a session may do at the instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// All that the plugin's work needs.
+    Write,
+    /// What changes nothing: for a dry run, whatever the plugin would do.
+    Read,
+}
+
 /// A plugin with its grant.
 pub struct Session(Plugin);
 
@@ -25,6 +34,7 @@ impl Session {
         settings: &Settings,
         credential: Option<Credential>,
         audit: &Path,
+        may: May,
     ) -> Result<Self> {
         let host = Host::new(Limits::default())?;
         // Where there is no workspace any more, every start compiles.
@@ -33,6 +43,7 @@ impl Session {
             Err(_) => host,
         };
         let egress = Egress::to(settings.url()).map_err(|error| at(settings, "instance.url", &error.to_string()))?;
+        let egress = if may == May::Read { egress.reads_only() } else { egress };
         let audit = AuditLog::open(audit).with_context(|| format!("cannot keep the audit log {}", audit.display()))?;
         let mut grant = Grant::builder(settings.to_json(), egress, Arc::new(audit));
         if let Some(credential) = credential {

@@ -123,14 +123,33 @@ struct File {
     why: Option<String>,
 }
 
-/// Proves one statement and the files that it lists. `notes` are the change request's work notes, for a statement that is
-/// only linked.
+/// Proves every statement of a change request and the files that they list. `recorded` is all that the audit log says of
+/// it, oldest first: of each name the last one counts, and what an earlier one says is no surprise. `notes` are the change
+/// request's work notes, for statements that are only linked.
 ///
 /// # Errors
 /// The first difference.
-pub fn check(change: &str, recorded: &Recorded, held: &[Held], notes: &str) -> Result<Proof, Difference> {
+pub fn check(change: &str, recorded: &[Recorded], held: &[Held], notes: &str) -> Result<Vec<Proof>, Difference> {
+    let mut expected: Vec<&str> = recorded.iter().map(|recorded| recorded.digest.as_str()).collect();
+    let statements: Vec<(&Recorded, Statement)> = newest(recorded)
+        .map(|recorded| Ok((recorded, read(change, recorded, held, notes)?)))
+        .collect::<Result<_, Difference>>()?;
+    let files = statements.iter().flat_map(|(_, statement)| &statement.predicate.files);
+    expected.extend(files.filter_map(|file| file.digest.as_deref()));
+    statements.iter().map(|(recorded, statement)| prove(recorded, statement, held, &expected)).collect()
+}
+
+/// Of each name the last.
+fn newest(recorded: &[Recorded]) -> impl Iterator<Item = &Recorded> {
+    let is_last =
+        |(index, one): &(usize, &Recorded)| !recorded.iter().skip(index + 1).any(|later| later.name == one.name);
+    recorded.iter().enumerate().filter(is_last).map(|(_, recorded)| recorded)
+}
+
+/// The statement, once its digest is proved.
+fn read(change: &str, recorded: &Recorded, held: &[Held], notes: &str) -> Result<Statement, Difference> {
     let content = match &recorded.content {
-        None => find(held, &recorded.name, &recorded.digest)?.to_vec(),
+        None => find(held, &recorded.name, &recorded.digest)?,
         Some(content) if digest(content.as_bytes()) != recorded.digest => {
             return Err(Difference::Altered {
                 name: recorded.name.clone(),
@@ -141,30 +160,40 @@ pub fn check(change: &str, recorded: &Recorded, held: &[Held], notes: &str) -> R
         Some(_) if !notes.contains(&recorded.digest) => {
             return Err(Difference::Unlinked { about: recorded.about.clone(), digest: recorded.digest.clone() });
         }
-        Some(content) => content.clone().into_bytes(),
+        Some(content) => content.as_bytes(),
     };
-    let unreadable = |why: String| Difference::Unreadable { about: recorded.about.clone(), why };
-    let statement: Statement = serde_json::from_slice(&content).map_err(|error| unreadable(error.to_string()))?;
-    let found = statement.predicate.change.map(|change| change.number).unwrap_or_default();
-    if found != change {
-        let (about, expected) = (recorded.about.clone(), change.to_owned());
-        return Err(Difference::Misplaced { about, expected, found });
+    let about = || recorded.about.clone();
+    let statement: Statement = serde_json::from_slice(content)
+        .map_err(|error| Difference::Unreadable { about: about(), why: error.to_string() })?;
+    let named = statement.predicate.change.as_ref().map(|change| change.number.as_str()).unwrap_or_default();
+    if named != change {
+        return Err(Difference::Misplaced { about: about(), expected: change.into(), found: named.into() });
     }
+    Ok(statement)
+}
+
+/// Proves the files that a statement lists. `expected` are the digests of all that was ever put there.
+fn prove(recorded: &Recorded, statement: &Statement, held: &[Held], expected: &[&str]) -> Result<Proof, Difference> {
     let mut proof = Proof {
         about: recorded.about.clone(),
         digest: recorded.digest.clone(),
         files: Vec::new(),
         elsewhere: Vec::new(),
     };
-    for file in statement.predicate.files {
-        match (file.kept.as_str(), file.digest) {
+    nothing_added(held, &recorded.name, expected)?;
+    for file in &statement.predicate.files {
+        match (file.kept.as_str(), &file.digest) {
             ("attached", Some(digest)) => {
-                find(held, &file.name, &digest)?;
-                proof.files.push(file.name);
+                find(held, &file.name, digest)?;
+                nothing_added(held, &file.name, expected)?;
+                proof.files.push(file.name.clone());
             }
-            ("attached", None) => return Err(unreadable(format!("`{}` is attached without a digest", file.name))),
+            ("attached", None) => {
+                let why = format!("`{}` is attached without a digest", file.name);
+                return Err(Difference::Unreadable { about: recorded.about.clone(), why });
+            }
             (kept, _) => {
-                let place = file.link.or(file.why).unwrap_or_default();
+                let place = file.link.as_ref().or(file.why.as_ref()).map(String::as_str).unwrap_or_default();
                 proof.elsewhere.push(format!("{}: {kept}: {place}", file.name));
             }
         }
@@ -172,18 +201,21 @@ pub fn check(change: &str, recorded: &Recorded, held: &[Held], notes: &str) -> R
     Ok(proof)
 }
 
-/// The file of this name and digest. One of the same name beside it would be shown to people just as well.
+/// The file of this name and digest.
 fn find<'a>(held: &'a [Held], name: &str, expected: &str) -> Result<&'a [u8], Difference> {
-    let named: Vec<&Held> = held.iter().filter(|file| file.name == name).collect();
-    let Some(first) = named.first() else { return Err(Difference::Missing { name: name.into() }) };
-    match named.iter().find(|file| digest(&file.content) == expected) {
-        None => {
-            Err(Difference::Altered { name: name.into(), expected: expected.into(), found: digest(&first.content) })
-        }
-        Some(file) => match named.iter().find(|other| other.content != file.content) {
-            Some(other) => Err(Difference::Added { name: name.into(), found: digest(&other.content) }),
-            None => Ok(&file.content),
-        },
+    let mut named = held.iter().filter(|file| file.name == name);
+    let Some(first) = named.clone().next() else { return Err(Difference::Missing { name: name.into() }) };
+    named.find(|file| digest(&file.content) == expected).map(|file| file.content.as_slice()).ok_or_else(|| {
+        Difference::Altered { name: name.into(), expected: expected.into(), found: digest(&first.content) }
+    })
+}
+
+/// A file of the same name that nobody recorded would be shown to people just as well.
+fn nothing_added(held: &[Held], name: &str, expected: &[&str]) -> Result<(), Difference> {
+    let mut found = held.iter().filter(|file| file.name == name).map(|file| digest(&file.content));
+    match found.find(|found| !expected.contains(&found.as_str())) {
+        Some(found) => Err(Difference::Added { name: name.into(), found }),
+        None => Ok(()),
     }
 }
 
@@ -235,7 +267,8 @@ mod tests {
 
     #[test]
     fn what_was_not_touched_is_proved_and_what_else_people_attached_is_theirs() {
-        let proof = check("CHG1", &recorded(), &all(), "").unwrap();
+        let proofs = check("CHG1", &[recorded()], &all(), "").unwrap();
+        let [proof] = proofs.as_slice() else { panic!("{proofs:?}") };
         assert_eq!(proof.files, ["notes.txt"]);
         assert_eq!(proof.elsewhere, ["sbom.json: linked: https://f/s"]);
     }
@@ -245,7 +278,7 @@ mod tests {
         let altered = |change: fn(&mut Vec<Held>)| {
             let mut files = all();
             change(&mut files);
-            check("CHG1", &recorded(), &files, "").unwrap_err().to_string()
+            check("CHG1", &[recorded()], &files, "").unwrap_err().to_string()
         };
         assert!(
             altered(|files| files[0].content.push(b'!')).starts_with("`notes.txt` was altered: its digest is sha256:")
@@ -257,11 +290,23 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_statement_of_the_same_name_is_no_surprise() {
+        let earlier = Recorded { digest: digest(b"earlier"), ..recorded() };
+        let mut files = all();
+        files.push(held("evidence-build-1.json", b"earlier"));
+        assert!(check("CHG1", &[earlier, recorded()], &files, "").is_ok());
+        assert!(matches!(check("CHG1", &[recorded()], &files, ""), Err(Difference::Added { .. })));
+    }
+
+    #[test]
     fn a_statement_of_another_change_request_proves_nothing() {
         let mut recorded = recorded();
         recorded.digest = digest(&statement("CHG2"));
         let files = [held("notes.txt", b"held"), held("evidence-build-1.json", &statement("CHG2"))];
-        assert!(matches!(check("CHG1", &recorded, &files, ""), Err(Difference::Misplaced { .. })));
+        assert!(matches!(
+            check("CHG1", std::slice::from_ref(&recorded), &files, ""),
+            Err(Difference::Misplaced { .. })
+        ));
     }
 
     #[test]
@@ -271,7 +316,10 @@ mod tests {
         recorded.digest = digest(content.as_bytes());
         recorded.content = Some(content);
         let note = format!("Evidence of build-1: {}", recorded.digest);
-        assert!(check("CHG1", &recorded, &[], &note).is_ok());
-        assert!(matches!(check("CHG1", &recorded, &[], "nothing"), Err(Difference::Unlinked { .. })));
+        assert!(check("CHG1", std::slice::from_ref(&recorded), &[], &note).is_ok());
+        assert!(matches!(
+            check("CHG1", std::slice::from_ref(&recorded), &[], "nothing"),
+            Err(Difference::Unlinked { .. })
+        ));
     }
 }

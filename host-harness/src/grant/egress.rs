@@ -41,6 +41,8 @@ pub struct Egress {
     base: String,
     methods: Vec<Method>,
     paths: Vec<String>,
+    /// Where alone `POST` may go; none where it may go wherever the other methods may.
+    posts: Option<Vec<String>>,
     addresses: Addresses,
 }
 
@@ -207,6 +209,7 @@ impl Egress {
             base: base.to_owned(),
             methods: vec![Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE],
             paths: Vec::new(),
+            posts: None,
             addresses,
         };
         egress.paths([format!("{base}{API}")])
@@ -216,6 +219,15 @@ impl Egress {
     #[must_use]
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods = methods.into_iter().collect();
+        self
+    }
+
+    /// Grants only what changes nothing: reading, and the two query forms of identification and reconciliation.
+    #[must_use]
+    pub fn reads_only(mut self) -> Self {
+        self.methods = vec![Method::GET, Method::POST];
+        let queries = ["query", "queryEnhanced"];
+        self.posts = Some(queries.map(|query| format!("{}/api/now/identifyreconcile/{query}", self.base)).to_vec());
         self
     }
 
@@ -339,6 +351,11 @@ impl Egress {
         let path = uri.path();
         if let Some(what) = ambiguity(path) {
             return Err(Reason::AmbiguousPath { what });
+        }
+        if let Some(posts) = self.posts.as_ref().filter(|_| *method == Method::POST)
+            && !posts.iter().any(|post| post == path)
+        {
+            return Err(Reason::Path { granted: list(posts) });
         }
         let covered = self.paths.iter().any(|prefix| match path.strip_prefix(prefix.as_str()) {
             Some(rest) => prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/'),
@@ -555,6 +572,21 @@ mod tests {
         for path in ["api", "/a//b", "/a/../b", "/a%20b", "/a\\b"] {
             assert!(Egress::to(ORIGIN).unwrap().paths([path]).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn a_grant_that_only_reads_lets_through_no_write_but_the_query_forms() {
+        let egress = Egress::to("https://x.example").unwrap().reads_only();
+        let judge = |method: Method, path: &str| {
+            egress.judge(&method, &format!("https://x.example{path}?a=b").parse().unwrap()).is_ok()
+        };
+        assert!(judge(Method::GET, "/api/now/table/incident"));
+        assert!(judge(Method::POST, "/api/now/identifyreconcile/queryEnhanced"));
+        assert!(!judge(Method::POST, "/api/now/identifyreconcile/enhanced"));
+        assert!(!judge(Method::POST, "/api/now/identifyreconcile/query/x"));
+        assert!(!judge(Method::POST, "/api/now/table/incident"));
+        assert!(!judge(Method::PATCH, "/api/now/table/incident/1"));
+        assert!(!judge(Method::DELETE, "/api/now/identifyreconcile/query"));
     }
 
     #[test]

@@ -12,26 +12,21 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked, or refuses.
-pub fn note(
-    plugin: &Plugin,
-    change: &Ticket,
-    event: &BuildResult,
-    statement: &Statement,
-    files: &[File],
-) -> Result<(), Error> {
+pub fn note(plugin: &Plugin, change: &Ticket, digest: &str, text: &str) -> Result<(), Error> {
     let query = Query::new().equals("sys_id", &change.id);
     let found = plugin.client().list_displayed(&change.kind, &query, "sys_id,work_notes", 2)?;
     let record = found.iter().find(|record| record.text("sys_id") == change.id.as_str());
-    if record.is_some_and(|record| record.display("work_notes").contains(&statement.digest)) {
+    if record.is_some_and(|record| record.display("work_notes").contains(digest)) {
         return Ok(());
     }
     let mut values = Map::new();
-    values.insert("work_notes".into(), text(event, statement, files).into());
+    values.insert("work_notes".into(), text.into());
     plugin.client().update(&change.kind, &change.id, values, "number")?;
     Ok(())
 }
 
-fn text(event: &BuildResult, statement: &Statement, files: &[File]) -> String {
+/// What the note says of a build.
+pub fn text(event: &BuildResult, statement: &Statement, files: &[File]) -> String {
     let mut text = format!("Evidence of {}: {}\n", event.build.id, statement.digest);
     if let Some(url) = &event.build.url {
         let _ = writeln!(text, "Build: {url}");

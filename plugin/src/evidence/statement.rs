@@ -66,11 +66,11 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Whose file it is: safe in a URL and in every file system.
-    pub fn file_name(build: &Build) -> String {
+    /// The name of its file: safe in a URL and in every file system.
+    pub fn file_name(kind: &str, id: &str) -> String {
         let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-        let id: String = build.id.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
-        format!("evidence-{id}.json")
+        let id: String = id.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
+        format!("{kind}-{id}.json")
     }
 
     /// States what is known of a build.
@@ -87,9 +87,7 @@ impl Statement {
             "finished-at": time::text(event.delivery.occurred_at),
             "tests": event.tests,
             "labels": labels(event),
-            "change": context.change.map(|change| json!({
-                "number": change.number, "id": change.id, "url": change.url,
-            })),
+            "change": context.change.map(named),
             "approvals": context.approvals.as_ref().ok(),
             "files": context.files.iter().map(file).collect::<Vec<_>>(),
             "left-out": left_out,
@@ -108,6 +106,11 @@ impl Statement {
         let content = canonical::write(&statement);
         Ok(Self { digest: digest(content.as_bytes()), content })
     }
+}
+
+/// A change request as a statement names it.
+pub(super) fn named(change: &Ticket) -> Value {
+    json!({"number": change.number, "id": change.id, "url": change.url})
 }
 
 /// The artifact; without one the source revision, else the build's id.
