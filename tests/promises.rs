@@ -5,6 +5,7 @@ mod bad_input;
 mod cmdb;
 mod evidence;
 mod incidents;
+mod losses;
 mod main_job;
 mod readme;
 mod secrets;

@@ -1,0 +1,242 @@
+//! Requests that are lost: each request of a flow in turn, before ServiceNow applied it and after. The event is delivered
+//! again, and then every record is what it is without the loss, field by field.
+
+use anyhow::{Context as _, Result, ensure};
+use host_harness::evidence::verify;
+use host_harness::servicenow::{Clock, Fault};
+use itsm_contract::events::{BuildRequest, BuildResult, DeployEvent, DeployPhase, FailedStep, FailureEvent};
+use itsm_contract::types::{Failure, Gate};
+use std::collections::{BTreeMap, BTreeSet};
+use tests::{World, event};
+
+/// Deliveries until an event must be done: the first one, and one for each loss.
+const DELIVERIES: usize = 3;
+
+/// More requests than any flow here has.
+const MANY: u64 = 60;
+
+/// What is delivered while requests get lost.
+#[derive(Clone, Copy, Debug)]
+enum Flow {
+    FirstFailure,
+    Repeat,
+    Recovery,
+    FailureAfterRecovery,
+    BuildFinished,
+    Deployment,
+    Upgrade,
+}
+
+/// Tables whose records are compared.
+const TABLES: &[&str] = &[
+    "change_request",
+    "cmdb_ci_spkg",
+    "cmdb_ci_server",
+    "cmdb_rel_ci",
+    "incident",
+    "sys_attachment",
+    "sys_journal_field",
+    "sys_object_source",
+];
+
+/// What differs between two runs of the same: ids that the instance gives, and how often a record was touched.
+const VOLATILE: &[&str] = &["sys_id", "sys_mod_count", "download_link"];
+
+impl Flow {
+    /// What happened before, without losses; the gate that the host holds by then.
+    async fn prepare(self, world: &World) -> Result<Option<Gate>> {
+        let before: &[Self] = match self {
+            Self::FirstFailure | Self::Deployment | Self::BuildFinished => &[],
+            Self::Repeat | Self::Recovery => &[Self::FirstFailure],
+            Self::FailureAfterRecovery => &[Self::FirstFailure, Self::Recovery],
+            Self::Upgrade => &[Self::Deployment],
+        };
+        for flow in before {
+            let left = deliver(world, *flow, None).await?;
+            ensure!(left.is_empty(), "{left:?}");
+        }
+        if !matches!(self, Self::BuildFinished) {
+            return Ok(None);
+        }
+        let change = gate(world).await?.change.context("no change request")?;
+        world.person("beth.anglin")?.approve(&change.id, "go").await?;
+        Ok(Some(gate(world).await?))
+    }
+}
+
+async fn gate(world: &World) -> Result<Gate> {
+    let request: BuildRequest = event("build-requested")?;
+    world.plugin.on_build_requested(&request).await?.map_err(|failure| anyhow::anyhow!("{failure:?}"))
+}
+
+/// Delivers the flow's event once, with the gate that the host hands back; what is not done.
+async fn deliver(world: &World, flow: Flow, gate: Option<&Gate>) -> Result<Vec<Failure>> {
+    let failure = |key: &str, later: u64| -> Result<FailureEvent> {
+        let mut failed: FailureEvent = event("failure")?;
+        failed.delivery.key = key.into();
+        failed.delivery.occurred_at += later;
+        failed.step = FailedStep::Verification;
+        Ok(failed)
+    };
+    let deployment = |version: &str, later: u64| -> Result<DeployEvent> {
+        let mut deployed: DeployEvent = event("deploy-requested")?;
+        deployed.delivery.key = format!("deployed-{version}");
+        deployed.delivery.occurred_at += later;
+        deployed.deployment_id = format!("deploy-{version}");
+        deployed.build.image.version = version.into();
+        deployed.build.image.digest = Some(format!("sha256:{:0>64}", version.replace('.', "")));
+        deployed.phase = DeployPhase::Succeeded;
+        Ok(deployed)
+    };
+    let failed = |answer: itsm_contract::Answer<_>| match answer {
+        Ok(_) => Vec::new(),
+        Err(failure) => vec![failure],
+    };
+    Ok(match flow {
+        Flow::FirstFailure => failed(world.plugin.on_failure(&failure("f1", 0)?).await?),
+        Flow::Repeat => failed(world.plugin.on_failure(&failure("f2", 1000)?).await?),
+        Flow::FailureAfterRecovery => failed(world.plugin.on_failure(&failure("f3", 9000)?).await?),
+        Flow::Recovery | Flow::BuildFinished => {
+            let mut result: BuildResult = event("build-finished")?;
+            result.delivery.occurred_at = event::<FailureEvent>("failure")?.delivery.occurred_at + 5000;
+            result.gate = gate.cloned();
+            match world.plugin.on_build_finished(&result).await? {
+                Ok(receipt) => receipt.unfinished,
+                Err(failure) => vec![failure],
+            }
+        }
+        Flow::Deployment | Flow::Upgrade => {
+            let (version, later) = if matches!(flow, Flow::Upgrade) { ("1.1", 9000) } else { ("1.0", 0) };
+            match world.plugin.on_deploy(&deployment(version, later)?).await? {
+                Ok(answer) => answer.unfinished,
+                Err(failure) => vec![failure],
+            }
+        }
+    })
+}
+
+/// Every record, its ids replaced by what people call it.
+fn snapshot(world: &World) -> BTreeSet<String> {
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for table in TABLES {
+        for record in world.servicenow.records(table) {
+            let name = ["correlation_id", "name", "file_name"].map(|field| record.get(field).to_owned());
+            let name = name.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+            names.insert(record.sys_id().to_owned(), format!("{}:{name}", record.table()));
+        }
+    }
+    let mut told = BTreeSet::new();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for table in TABLES {
+        for record in world.servicenow.records(table) {
+            // What an approver says is theirs, in a record that no two runs give the same id.
+            if record.get("name") == "sysapproval_approver" {
+                continue;
+            }
+            // A statement names configuration items by the ids that the instance gave them, and its change request by an
+            // address with this instance's port. That it is the true one is proved apart.
+            let is_named_anew = record.get("content_type") == "application/vnd.in-toto+json";
+            let fields = record
+                .values()
+                .filter(|(field, _)| !VOLATILE.contains(field))
+                .filter(|(field, _)| !(is_named_anew && ["hash", "size_bytes", "size_compressed"].contains(field)))
+                .map(|(field, value)| format!("{field}={}", names.get(value).map_or(value, String::as_str)))
+                .collect::<Vec<_>>()
+                .join("\n  ");
+            let text = format!("{table}\n  {fields}");
+            // Two that are alike are two.
+            let count = seen.entry(text.clone()).or_default();
+            *count += 1;
+            told.insert(format!("{text}\n  copy {count}"));
+        }
+    }
+    told
+}
+
+/// Plays a flow with one request lost; what there is afterwards, and whether a request was lost at all.
+async fn play(flow: Flow, lost: Option<(u64, bool)>) -> Result<(BTreeSet<String>, bool)> {
+    let clock = Clock::default();
+    clock.freeze(jiff::Timestamp::from_second(1_795_600_000)?);
+    let world = World::builder().instance(|instance| instance.clock(clock)).start().await?;
+    let gate = flow.prepare(&world).await?;
+    let user = world.servicenow.account().user.clone();
+    let fault = lost.map(|(nth, is_applied)| {
+        let picked = Fault::on("*").user(&user).nth(nth).times(1);
+        world.servicenow.fault(if is_applied { picked.reset_after() } else { picked.reset_before() })
+    });
+    let mut left = Vec::new();
+    for _ in 0..DELIVERIES {
+        left = deliver(&world, flow, gate.as_ref()).await?;
+        if left.is_empty() {
+            break;
+        }
+        ensure!(left.iter().all(|failure| matches!(failure, Failure::Retry(_))), "{flow:?} {lost:?}: {left:?}");
+    }
+    ensure!(left.is_empty(), "{flow:?} {lost:?}: not done after {DELIVERIES} deliveries: {left:?}");
+    let was_lost = fault.is_some_and(|fault| world.servicenow.picked(fault) > 0);
+    if let Some(change) = gate.as_ref().and_then(|gate| gate.change.as_ref()) {
+        world.servicenow.clear_faults();
+        let proofs = verify(world.plugin.grant(), &change.number, &world.audit()).await?;
+        ensure!(proofs.len() == 1, "{flow:?} {lost:?}: {proofs:?}");
+    }
+    Ok((snapshot(&world), was_lost))
+}
+
+async fn each_request_of(flow: Flow) -> Result<()> {
+    let (whole, _) = play(flow, None).await?;
+    let mut cells = 0;
+    for nth in 1..=MANY {
+        for is_applied in [false, true] {
+            let (after, was_lost) = play(flow, Some((nth, is_applied))).await?;
+            if !was_lost {
+                println!("{flow:?}: {} requests, {cells} cells", nth - 1);
+                ensure!(nth > 1, "{flow:?} sends nothing");
+                return Ok(());
+            }
+            cells += 1;
+            let missing: Vec<_> = whole.difference(&after).collect();
+            let extra: Vec<_> = after.difference(&whole).collect();
+            ensure!(
+                missing.is_empty() && extra.is_empty(),
+                "{flow:?}, request {nth} lost {}: missing {missing:#?}, extra {extra:#?}",
+                if is_applied { "after it was applied" } else { "before it was applied" }
+            );
+        }
+    }
+    anyhow::bail!("{flow:?} has more than {MANY} requests")
+}
+
+#[tokio::test]
+async fn a_first_failure_survives_every_loss() -> Result<()> {
+    each_request_of(Flow::FirstFailure).await
+}
+
+#[tokio::test]
+async fn a_repeated_failure_survives_every_loss() -> Result<()> {
+    each_request_of(Flow::Repeat).await
+}
+
+#[tokio::test]
+async fn a_recovery_survives_every_loss() -> Result<()> {
+    each_request_of(Flow::Recovery).await
+}
+
+#[tokio::test]
+async fn a_failure_after_a_recovery_survives_every_loss() -> Result<()> {
+    each_request_of(Flow::FailureAfterRecovery).await
+}
+
+#[tokio::test]
+async fn a_builds_evidence_survives_every_loss() -> Result<()> {
+    each_request_of(Flow::BuildFinished).await
+}
+
+#[tokio::test]
+async fn a_deployment_survives_every_loss() -> Result<()> {
+    each_request_of(Flow::Deployment).await
+}
+
+#[tokio::test]
+async fn an_upgrade_survives_every_loss() -> Result<()> {
+    each_request_of(Flow::Upgrade).await
+}
