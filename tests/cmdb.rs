@@ -85,13 +85,20 @@ async fn five_hundred_systems_in_one_call_and_three_refused_by_name() -> Result<
     // The image, 497 systems, and their relations.
     assert_eq!(count(&answer, &ItemOutcome::Created), 1 + 497 + 497);
     let true_ones: Vec<&System> = systems.iter().filter(|system| !refused.contains(&system.name.as_str())).collect();
-    assert_eq!(relations(&world), pairs(true_ones, "1.0"));
+    assert_eq!(relations(&world), pairs(true_ones.clone(), "1.0"));
     let calls = world.asked().into_iter().filter(|asked| asked.contains("identifyreconcile")).count();
     assert_eq!(calls, 1, "one call for the whole fleet");
 
     let again = deploy(&world, &event).await?;
     assert_eq!(count(&again, &ItemOutcome::Unchanged), 1 + 497 + 497, "a redelivery changes nothing");
     assert_eq!(count(&again, &ItemOutcome::Created) + count(&again, &ItemOutcome::Updated), 0);
+
+    let before = world.asked().len();
+    let upgrade = deploy(&world, &deployment("1.1", systems.clone(), 1)?).await?;
+    assert_eq!(count(&upgrade, &ItemOutcome::Removed), 497);
+    assert_eq!(relations(&world), pairs(true_ones, "1.1"));
+    let asked = world.asked().split_off(before);
+    assert!(asked.len() <= 24, "{} requests to move a fleet: {asked:?}", asked.len());
     Ok(())
 }
 

@@ -115,11 +115,17 @@ impl Run<'_> {
             return Ok(()); // Without an image there is nothing to relate to, and the earlier one is still the truth.
         }
         let ids: Vec<&str> = stored.iter().filter_map(|system| system.sys_id.as_deref()).collect();
-        let held = relation::read(self.plugin, &self.kind, &ids)?;
+        // A batch of reads would be a write to a grant that allows reads alone.
+        let client = match self.mode {
+            Mode::Commit => self.plugin.client(),
+            Mode::Query => self.plugin.client().one_by_one(),
+        };
+        let held = relation::read(self.plugin, client, &self.kind, &ids)?;
         let is_due = |relation: &&Relation| Some(relation.image.as_str()) != image;
         // Looked at again at the moment of use: a newer deployment may have been recorded meanwhile.
         let is_moving = self.mode == Mode::Commit && held.iter().any(|relation| is_due(&relation));
         let late = if is_moving { overtaken(self.plugin, self.event)? } else { Default::default() };
+        let mut outdated: Vec<(&Item, &Relation)> = Vec::new();
         for system in stored {
             let (earlier, own): (Vec<&Relation>, Vec<&Relation>) = held
                 .iter()
@@ -141,32 +147,42 @@ impl Run<'_> {
             });
             // Of two equal relations one goes; a late one goes in favour of the newer; and without the new relation the
             // earlier one is still the truth.
-            let outdated = match is_late {
-                true => own,
-                false if is_related => earlier.into_iter().chain(own.into_iter().skip(1)).collect(),
-                false => Vec::new(),
-            };
-            for relation in outdated {
-                self.remove(system.item, relation);
+            match is_late {
+                true => outdated.extend(own.into_iter().map(|relation| (system.item, relation))),
+                false if is_related => {
+                    let others = earlier.into_iter().chain(own.into_iter().skip(1));
+                    outdated.extend(others.map(|relation| (system.item, relation)));
+                }
+                false => {}
             }
         }
+        self.remove(&outdated);
         Ok(())
     }
 
-    fn remove(&mut self, system: &Item, relation: &Relation) {
-        let mut outcome = ItemOutcome::Removed;
-        let ticket = self.relation_ticket(relation);
-        if self.mode == Mode::Commit {
-            match relation::delete(self.plugin, &system.class, relation) {
-                Ok(()) => {
-                    let details = [("system", system.name.as_str()), ("image", relation.image_name.as_str())];
-                    self.plugin.audit("cmdb.relation-deleted", &self.event.delivery.key, Some(&ticket), &details);
-                }
-                Err(error) => outcome = ItemOutcome::Failed(error.into()),
+    fn remove(&mut self, outdated: &[(&Item, &Relation)]) {
+        let targets: Vec<(&str, &Relation)> =
+            outdated.iter().map(|(system, relation)| (system.class.as_str(), *relation)).collect();
+        let answers = match self.mode {
+            Mode::Query => vec![Ok(()); targets.len()],
+            Mode::Commit => match relation::delete(self.plugin, &targets) {
+                Ok(answers) => answers,
+                Err(error) => vec![Err(error); targets.len()],
+            },
+        };
+        for ((system, relation), answer) in outdated.iter().zip(answers) {
+            let ticket = self.relation_ticket(relation);
+            let outcome = match answer {
+                Ok(()) => ItemOutcome::Removed,
+                Err(error) => ItemOutcome::Failed(error.into()),
+            };
+            if self.mode == Mode::Commit && outcome == ItemOutcome::Removed {
+                let details = [("system", system.name.as_str()), ("image", relation.image_name.as_str())];
+                self.plugin.audit("cmdb.relation-deleted", &self.event.delivery.key, Some(&ticket), &details);
             }
+            let name = format!("{} – {}", system.name, relation.image_name);
+            self.relations.push(answers::Item { name, outcome, ticket: Some(ticket) });
         }
-        let name = format!("{} – {}", system.name, relation.image_name);
-        self.relations.push(answers::Item { name, outcome, ticket: Some(ticket) });
     }
 
     fn told(&self, item: &Item, outcome: &Outcome) -> answers::Item {

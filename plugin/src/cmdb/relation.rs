@@ -2,7 +2,7 @@
 
 use super::key;
 use crate::plugin::Plugin;
-use crate::servicenow::{Error, Kind, Query};
+use crate::servicenow::{Client, Error, Kind, List, Query};
 use itsm_contract::types::{Failure, Problem};
 
 /// Systems whose relations are read at once. ServiceNow's front end refuses long URLs; 100 ids are under 4 KB.
@@ -45,19 +45,27 @@ pub fn kind(plugin: &Plugin) -> Result<String, Failure> {
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked, or did not understand.
-pub fn read(plugin: &Plugin, kind: &str, systems: &[&str]) -> Result<Vec<Relation>, Error> {
+pub fn read(plugin: &Plugin, client: Client, kind: &str, systems: &[&str]) -> Result<Vec<Relation>, Error> {
     let (system, image) = ends(plugin);
     let key_field = format!("{image}.correlation_id");
     let prefix = key::image_prefix(plugin);
     let fields = format!("sys_id,parent,child,type,{key_field},{image}.name");
-    let mut relations = Vec::new();
-    for chunk in systems.chunks(CHUNK) {
-        let query = Query::new()
+    let chunks: Vec<&[&str]> = systems.chunks(CHUNK).collect();
+    let list = |chunk: &&[&str]| List {
+        table: "cmdb_rel_ci",
+        query: Query::new()
             .equals("type", kind)
             .one_of(system, chunk.iter().copied())
             .term(&key_field, "STARTSWITH", &prefix)
-            .ordered_by("sys_id");
-        let found = plugin.client().list("cmdb_rel_ci", &query, &fields, LIMIT)?;
+            .ordered_by("sys_id"),
+        fields: &fields,
+        limit: LIMIT,
+        is_displayed: false,
+    };
+    let lists: Vec<List> = chunks.iter().map(list).collect();
+    let mut relations = Vec::new();
+    for (found, chunk) in client.lists(&lists)?.into_iter().zip(chunks) {
+        let found = found?;
         let is_answer = found.len() < LIMIT
             && found.iter().all(|record| {
                 record.text("type") == kind
@@ -78,16 +86,17 @@ pub fn read(plugin: &Plugin, kind: &str, systems: &[&str]) -> Result<Vec<Relatio
     Ok(relations)
 }
 
-/// Deletes a relation, through the CMDB Instance API. One that is gone already counts as deleted.
+/// Deletes relations, each through the CMDB Instance API, by its system's class. One that is gone already counts as
+/// deleted. Each has its own answer.
 ///
 /// # Errors
-/// Where ServiceNow cannot be asked, or refuses.
-pub fn delete(plugin: &Plugin, class: &str, relation: &Relation) -> Result<(), Error> {
-    let system = &relation.system;
-    plugin.client().delete(
-        format!("/api/now/cmdb/instance/{class}/{system}/relation/{}", relation.sys_id),
-        "DELETE cmdb/instance relation",
-    )
+/// Where ServiceNow cannot be asked.
+pub fn delete(plugin: &Plugin, relations: &[(&str, &Relation)]) -> Result<Vec<Result<(), Error>>, Error> {
+    let target = |(class, relation): &(&str, &Relation)| {
+        format!("/api/now/cmdb/instance/{class}/{}/relation/{}", relation.system, relation.sys_id)
+    };
+    let targets: Vec<String> = relations.iter().map(target).collect();
+    plugin.client().delete_all(&targets, "DELETE cmdb/instance relation")
 }
 
 /// The columns of the system and of the image.

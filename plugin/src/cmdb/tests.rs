@@ -180,7 +180,7 @@ fn a_newer_image_takes_the_place_of_the_earlier_one() {
         .on(Get, "sys_object_source", 200, list(&[]))
         .on(Delete, &format!("cmdb/instance/cmdb_ci_server/{}/relation/{}", id('b'), id('3')), 204, Value::Null);
     let recorded = script.run(SETTINGS, |plugin| record(plugin, &event(json!("succeeded"))));
-    assert_eq!(names(&recorded)[4], ("web-01 – image e", &ItemOutcome::Removed));
+    assert_eq!(names(&recorded)[5], ("web-01 – image e", &ItemOutcome::Removed));
     assert_eq!(recorded.unfinished, []);
     assert!(script.actions().contains(&"cmdb.relation-deleted"));
 }

@@ -1,9 +1,9 @@
-//! Several reads in one request: the Batch API.
+//! Several requests in one: the Batch API.
 //!
-//! Where an instance does not have it, or the user may not use it, the reads are sent one by one: a batch saves round
-//! trips and changes nothing else.
+//! Where an instance does not have it, or the user may not use it, they are sent one by one: a batch saves round trips
+//! and changes nothing else.
 
-use super::client::{Client, PLAIN, many, only, segment};
+use super::client::{Client, PLAIN, deleted, many, only, segment};
 use super::error::{Error, Kind};
 use super::query::{Query, percent_encode};
 use super::record::Record;
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 /// Reads of one batch. A batch may take 30 s by its quota, and is answered as a whole.
 const LISTS_LIMIT: usize = 20;
+
+/// Deletions of one batch: each runs the instance's business rules, and all of them share the 30 s.
+const DELETIONS_LIMIT: usize = 50;
 
 /// The records of a table that match.
 #[derive(Clone, Debug)]
@@ -58,7 +61,7 @@ impl Client<'_> {
             let replies = match lists.len() {
                 1 => Vec::new(),
                 _ if !self.has_batches => Vec::new(),
-                _ => match self.batch(lists) {
+                _ => match self.batch("GET", &lists.iter().map(List::target).collect::<Vec<_>>()) {
                     Ok(replies) => replies,
                     Err(error) if error.kind.is_passing() && error.kind != Kind::ReplyUnexpected => return Err(error),
                     Err(_) => Vec::new(),
@@ -82,13 +85,42 @@ impl Client<'_> {
         many(self.call(Method::Get, list.target(), None, &label)?, &label)
     }
 
+    /// Deletes what each of `targets` names, in as few requests as possible. Each has its own answer, in their order; what
+    /// is gone already counts as deleted.
+    ///
+    /// # Errors
+    /// Where the instance cannot be asked at all: what was deleted by then stays so.
+    pub fn delete_all(&self, targets: &[String], label: &str) -> Result<Vec<Result<(), Error>>, Error> {
+        let mut answers = Vec::new();
+        for targets in targets.chunks(DELETIONS_LIMIT) {
+            let replies = match targets.len() {
+                1 => Vec::new(),
+                _ if !self.has_batches => Vec::new(),
+                _ => match self.batch("DELETE", targets) {
+                    Ok(replies) => replies,
+                    Err(error) if error.kind.is_passing() && error.kind != Kind::ReplyUnexpected => return Err(error),
+                    Err(_) => Vec::new(),
+                },
+            };
+            for (index, target) in targets.iter().enumerate() {
+                let reply = replies.iter().find(|(id, _)| *id == index.to_string()).map(|(_, reply)| reply);
+                answers.push(match reply {
+                    Some(reply) if (200..300).contains(&reply.status) => deleted(Ok(reply.clone()), label),
+                    Some(reply) => deleted(Err(Error::from_reply(reply, label)), label),
+                    None => self.delete(target.clone(), label),
+                });
+            }
+        }
+        Ok(answers)
+    }
+
     /// The replies that the batch served, by the number of their request.
-    fn batch(&self, lists: &[List]) -> Result<Vec<(String, Response)>, Error> {
+    fn batch(&self, method: &str, targets: &[String]) -> Result<Vec<(String, Response)>, Error> {
         let label = "POST batch";
         let accept = json!([{"name": "Accept", "value": "application/json"}]);
-        let requests = lists.iter().enumerate().map(|(index, list)| {
+        let requests = targets.iter().enumerate().map(|(index, target)| {
             json!({
-                "id": index.to_string(), "method": "GET", "url": list.target(),
+                "id": index.to_string(), "method": method, "url": target,
                 "headers": accept, "exclude_response_headers": true,
             })
         });
@@ -105,7 +137,8 @@ impl Client<'_> {
 fn served_reply(served: &Value) -> Option<(String, Response)> {
     let id = served.get("id")?.as_str()?.to_owned();
     let status = u16::try_from(served.get("status_code")?.as_u64()?).ok()?;
-    let body = STANDARD.decode(served.get("body")?.as_str()?).ok()?;
+    // What answers without a body has none here either.
+    let body = STANDARD.decode(served.get("body").and_then(Value::as_str).unwrap_or_default()).ok()?;
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     Some((id, Response { status, headers, body }))
 }

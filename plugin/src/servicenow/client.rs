@@ -184,13 +184,7 @@ impl<'a> Client<'a> {
     /// # Errors
     /// Where the reply is no success, or a page.
     pub fn delete(&self, target: String, label: &str) -> Result<(), Error> {
-        let request = Request { method: Method::Delete, target, content_type: None, body: Vec::new() };
-        match self.send(&request, label) {
-            Ok(reply) if reply.body.is_empty() || is_json(&reply) => Ok(()),
-            Ok(_) => Err(Error::new(Kind::NotJson, label)),
-            Err(Error { kind: Kind::NotFound, .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        deleted(self.send(&request(Method::Delete, target, None), label), label)
     }
 
     /// Attaches a file to a record: raw, so that the limit for JSON does not apply. Returns the attachment's record.
@@ -254,6 +248,16 @@ impl<'a> Client<'a> {
             200..=299 => Ok(reply),
             _ => Err(Error::from_reply(&reply, label)),
         }
+    }
+}
+
+/// Whether what was to be deleted is gone.
+pub(super) fn deleted(reply: Result<Response, Error>, label: &str) -> Result<(), Error> {
+    match reply {
+        Ok(reply) if reply.body.is_empty() || is_json(&reply) => Ok(()),
+        Ok(_) => Err(Error::new(Kind::NotJson, label)),
+        Err(Error { kind: Kind::NotFound, .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
