@@ -41,3 +41,30 @@ async fn a_file_is_attached_raw_and_as_a_form_and_each_is_another_attachment() {
     let gone = client.get(&format!("/api/now/attachment/{}", text(&told["sys_id"]))).await.expect(404);
     assert_eq!(gone.error().1, "Record does not exist");
 }
+
+#[tokio::test]
+async fn what_is_too_large_or_of_another_kind_is_refused() {
+    let instance = Instance::builder()
+        .properties(|properties| {
+            properties.attachment_max_size = 4;
+            properties.attachment_extensions = vec!["txt".into()];
+        })
+        .start()
+        .await
+        .unwrap();
+    let client = Client::integration(&instance);
+    let id = text(&client.create("incident", json!({})).await["sys_id"]).to_owned();
+    let account = instance.account();
+    let attach = |record: String, name: &'static str, content: &'static str| {
+        let target = format!("/api/now/attachment/file?table_name=incident&table_sys_id={record}&file_name={name}");
+        let request = client.request(Method::POST, &target).basic_auth(&account.user, Some(&account.password));
+        Client::answer(request.header("content-type", "text/plain").body(content))
+    };
+    attach(id.clone(), "a.txt", "four").await.expect(201);
+    attach(id.clone(), "a.txt", "fives").await.expect(400);
+    attach(id.clone(), "a.exe", "four").await.expect(400);
+    attach(id.clone(), "", "four").await.expect(400);
+    attach(id, "a.txt", "").await.expect(400);
+    attach("0".repeat(32), "a.txt", "four").await.expect(404);
+    assert_eq!(instance.records("sys_attachment").len(), 1);
+}
