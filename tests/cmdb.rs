@@ -230,3 +230,18 @@ async fn a_class_that_depends_on_another_is_told_with_its_remedy() -> Result<()>
     assert_eq!(relations(&world), BTreeSet::new());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hosts_with_one_deployment_record_it_once() -> Result<()> {
+    let world = World::start().await?;
+    let systems = fleet(12);
+    deploy(&world, &deployment("1.0", systems.clone(), 0)?).await?;
+    let event = deployment("1.1", systems.clone(), 1)?;
+    let (one, other) = tokio::join!(deploy(&world, &event), deploy(&world, &event));
+    assert_eq!((one?.unfinished, other?.unfinished), (Vec::new(), Vec::new()));
+    assert_eq!(relations(&world), pairs(&systems, "1.1"));
+    let ours =
+        world.servicenow.records("cmdb_ci_server").into_iter().filter(|item| item.get("name").starts_with("node-"));
+    assert_eq!(ours.count(), 12);
+    Ok(())
+}

@@ -263,6 +263,26 @@ async fn two_hosts_with_first_failures_at_once_open_one_incident() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_gives_ids_of_its_own_keeps_one_incident_open() -> Result<()> {
+    let world = World::builder()
+        .instance(|instance| instance.properties(|set| set.admin_only_sys_fields = true))
+        .start()
+        .await?;
+    let (one, other) = (failure("h1", FailedStep::Build, 0)?, failure("h2", FailedStep::Build, 0)?);
+    let (first, second) = tokio::join!(fail(&world, &one), fail(&world, &other));
+    (first?, second?);
+    // Whoever looks again settles what a race left.
+    let (first, second) = (fail(&world, &one).await?, fail(&world, &other).await?);
+    assert_eq!(first.ticket.id, second.ticket.id);
+    let incidents = world.made("incident");
+    let open: Vec<_> = incidents.iter().filter(|incident| incident.get("state") != "8").collect();
+    assert_eq!(open.len(), 1, "one is not cancelled");
+    let notes = world.servicenow.journal(open[0].get("sys_id"), "work_notes");
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_kind_is_switched_in_the_settings() -> Result<()> {
     let world = World::builder().settings("[incident]\nsteps = [\"deployment\"]").start().await?;
     for step in [FailedStep::Build, FailedStep::Verification, FailedStep::Delivery, FailedStep::Other("sign".into())] {
