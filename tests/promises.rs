@@ -2,6 +2,7 @@
 //! one file for each section.
 
 mod bad_input;
+mod change_requests;
 mod cmdb;
 mod evidence;
 mod incidents;

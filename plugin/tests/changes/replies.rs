@@ -122,7 +122,7 @@ fn the_sample_as_it_is_lets_work_go_on() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_spoilt_record_lets_work_go_on(spoils in prop::collection::vec((0usize..60, 0usize..400), 1..4), late: bool) {
