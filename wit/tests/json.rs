@@ -1,5 +1,7 @@
 //! The JSON form of events and answers.
 
+#![allow(clippy::unwrap_used)] // A helper of tests is no test to the lint.
+
 use itsm_contract::answers::{Review, Reviewed};
 use itsm_contract::events::{BuildRequest, Content, DeployPhase, FailureEvent};
 use itsm_contract::types::{Failure, Gate, Later, Problem, Verdict};
