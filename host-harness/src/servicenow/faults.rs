@@ -128,6 +128,23 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// Reads rules from a file: a JSON array of them, or one.
+///
+/// # Errors
+/// Where it cannot be read, or holds something else; the message names what.
+pub fn read_file(path: impl AsRef<std::path::Path>) -> std::io::Result<Vec<Fault>> {
+    let text = std::fs::read(path)?;
+    parse(&text).map_err(std::io::Error::other)
+}
+
+/// A rule, or an array of rules.
+pub(crate) fn parse(text: &[u8]) -> Result<Vec<Fault>, serde_json::Error> {
+    match text.trim_ascii_start().first() {
+        Some(b'[') => serde_json::from_slice(text),
+        _ => serde_json::from_slice(text).map(|rule| vec![rule]),
+    }
+}
+
 /// A rule that has been told its path and not yet what happens.
 #[derive(Debug, Clone)]
 pub struct Pending(Fault);

@@ -29,7 +29,7 @@ pub(crate) mod change;
 mod clock;
 pub(crate) mod cmdb;
 pub(crate) mod engine;
-mod faults;
+pub mod faults;
 pub(crate) mod http;
 mod incident;
 mod instance;

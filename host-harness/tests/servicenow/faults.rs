@@ -147,3 +147,14 @@ async fn the_simulators_own_api_is_there_only_where_it_was_asked_for() {
     let plain = Instance::builder().start().await.unwrap();
     Client::integration(&plain).get("/__sim/requests").await.expect(404);
 }
+
+#[test]
+fn rules_are_read_from_a_file_and_a_wrong_one_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("faults.json");
+    std::fs::write(&file, r#"[{"path": "*", "nth": 1, "action": {"cut": {"bytes": 3}}}]"#).unwrap();
+    assert_eq!(host_harness::servicenow::faults::read_file(&file).unwrap(), [Fault::on("*").nth(1).cut(3)]);
+    std::fs::write(&file, r#"{"pth": "*", "action": "stall"}"#).unwrap();
+    let error = host_harness::servicenow::faults::read_file(&file).unwrap_err().to_string();
+    assert!(error.contains("pth"), "{error}");
+}

@@ -5,7 +5,7 @@ use super::exchange::told;
 use super::reply::Reply;
 use super::request::Request;
 use super::server::Shared;
-use crate::servicenow::faults::{Fault, FaultId};
+use crate::servicenow::faults::{self, FaultId};
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -36,7 +36,7 @@ pub(crate) fn answer(shared: &Shared, request: &Request) -> Reply {
                 .collect();
             Reply::json(StatusCode::OK, &rules.into())
         }
-        (&Method::POST, [_, "faults"]) => match rules(&request.body) {
+        (&Method::POST, [_, "faults"]) => match faults::parse(&request.body) {
             Ok(rules) => {
                 let ids: Vec<FaultId> = rules.into_iter().map(|rule| shared.faults().add(rule)).collect();
                 Reply::json(StatusCode::CREATED, &json!({ "ids": ids }))
@@ -69,14 +69,6 @@ pub(crate) fn answer(shared: &Shared, request: &Request) -> Reply {
             Reply::empty(StatusCode::NO_CONTENT)
         }
         _ => Reply::empty(StatusCode::NOT_FOUND),
-    }
-}
-
-/// A rule, or an array of rules.
-fn rules(body: &[u8]) -> Result<Vec<Fault>, serde_json::Error> {
-    match body.trim_ascii_start().first() {
-        Some(b'[') => serde_json::from_slice(body),
-        _ => serde_json::from_slice(body).map(|rule| vec![rule]),
     }
 }
 

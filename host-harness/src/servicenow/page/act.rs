@@ -95,13 +95,7 @@ impl Act {
     }
 }
 
-fn answer(
-    engine: &mut Engine,
-    person: &Caller,
-    change: &str,
-    state: &str,
-    comments: &str,
-) -> Result<(), Refusal> {
+fn answer(engine: &mut Engine, person: &Caller, change: &str, state: &str, comments: &str) -> Result<(), Refusal> {
     approvals::answer(engine, person, change, state, comments)?;
     engine.run_flows();
     Ok(())

@@ -45,7 +45,10 @@ pub(crate) fn answer(shared: &Shared, request: &Request) -> Reply {
         &Method::POST => press(shared, request),
         _ => Reply::empty(StatusCode::METHOD_NOT_ALLOWED),
     };
-    reply.with("content-security-policy", POLICY).with("x-content-type-options", "nosniff").with("cache-control", "no-store")
+    reply
+        .with("content-security-policy", POLICY)
+        .with("x-content-type-options", "nosniff")
+        .with("cache-control", "no-store")
 }
 
 /// A page on loopback is asked for by a name of loopback; any other name is another site's, pointed here.
@@ -134,7 +137,10 @@ fn missing(shared: &Shared, engine: &Engine, person: &Caller) -> Reply {
 fn press(shared: &Shared, request: &Request) -> Reply {
     let form: HashMap<String, String> = url::form_urlencoded::parse(&request.body).into_owned().collect();
     if form.get("token") != Some(&shared.form_token) {
-        return Reply::html(StatusCode::FORBIDDEN, "this form is of another start of the instance: load the page again");
+        return Reply::html(
+            StatusCode::FORBIDDEN,
+            "this form is of another start of the instance: load the page again",
+        );
     }
     let route = request.route();
     match route.as_slice() {

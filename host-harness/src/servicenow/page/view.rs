@@ -148,7 +148,9 @@ pub fn change(engine: &Engine, person: &Caller, id: &str) -> Option<View> {
     let files: Vec<Value> = engine
         .having("sys_attachment", "table_sys_id", id)
         .into_iter()
-        .map(|row| fields(engine, person, row, &["file_name", "size_bytes", "hash", "sys_created_by", "sys_created_on"]))
+        .map(|row| {
+            fields(engine, person, row, &["file_name", "size_bytes", "hash", "sys_created_by", "sys_created_on"])
+        })
         .collect();
     let tasks: Vec<Value> = engine
         .having("change_task", "change_request", id)
@@ -169,10 +171,32 @@ pub fn change(engine: &Engine, person: &Caller, id: &str) -> Option<View> {
         person,
         change,
         &[
-            "number", "short_description", "description", "type", "state", "approval", "risk", "impact", "priority",
-            "assignment_group", "requested_by", "chg_model", "start_date", "end_date", "work_start", "work_end",
-            "on_hold_reason", "close_code", "close_notes", "correlation_id", "sys_created_on", "sys_updated_on",
-            "implementation_plan", "backout_plan", "test_plan", "justification",
+            "number",
+            "short_description",
+            "description",
+            "type",
+            "state",
+            "approval",
+            "risk",
+            "impact",
+            "priority",
+            "assignment_group",
+            "requested_by",
+            "chg_model",
+            "start_date",
+            "end_date",
+            "work_start",
+            "work_end",
+            "on_hold_reason",
+            "close_code",
+            "close_notes",
+            "correlation_id",
+            "sys_created_on",
+            "sys_updated_on",
+            "implementation_plan",
+            "backout_plan",
+            "test_plan",
+            "justification",
         ],
     );
     let raw: serde_json::Map<String, Value> =
@@ -224,19 +248,31 @@ pub fn incidents(engine: &Engine, person: &Caller) -> View {
             &["number", "short_description", "state", "priority", "assignment_group", "sys_updated_on"],
         )
     };
-    View::from([
-        ("incidents", rows.into_iter().take(MOST_ROWS).map(told).collect()),
-        ("total", total.into()),
-    ])
+    View::from([("incidents", rows.into_iter().take(MOST_ROWS).map(told).collect()), ("total", total.into())])
 }
 
 /// One incident.
 pub fn incident(engine: &Engine, person: &Caller, id: &str) -> Option<View> {
     let incident = engine.get("incident", id).filter(|incident| engine.may_read(person, incident))?;
     let elements = [
-        "number", "short_description", "description", "state", "impact", "urgency", "priority", "category",
-        "assignment_group", "caller_id", "cmdb_ci", "caused_by", "rfc", "correlation_id", "opened_at", "resolved_at",
-        "close_code", "close_notes",
+        "number",
+        "short_description",
+        "description",
+        "state",
+        "impact",
+        "urgency",
+        "priority",
+        "category",
+        "assignment_group",
+        "caller_id",
+        "cmdb_ci",
+        "caused_by",
+        "rfc",
+        "correlation_id",
+        "opened_at",
+        "resolved_at",
+        "close_code",
+        "close_notes",
     ];
     let mut told = Vec::new();
     for element in elements {
