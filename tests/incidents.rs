@@ -270,7 +270,8 @@ async fn an_instance_that_gives_ids_of_its_own_keeps_one_incident_open() -> Resu
         .await?;
     let (one, other) = (failure("h1", FailedStep::Build, 0)?, failure("h2", FailedStep::Build, 0)?);
     let (first, second) = tokio::join!(fail(&world, &one), fail(&world, &other));
-    (first?, second?);
+    first?;
+    second?;
     // Whoever looks again settles what a race left.
     let (first, second) = (fail(&world, &one).await?, fail(&world, &other).await?);
     assert_eq!(first.ticket.id, second.ticket.id);
