@@ -8,6 +8,7 @@ mod evidence;
 mod incidents;
 mod losses;
 mod main_job;
+mod mapping;
 mod readme;
 mod secrets;
 

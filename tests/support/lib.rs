@@ -11,10 +11,12 @@
 //! ```
 
 mod binary;
+mod guests;
 mod person;
 mod world;
 
 pub use binary::{Harness, Run, Running};
+pub use guests::{returning, running, skipped};
 pub use person::Person;
 pub use world::{Builder, World};
 

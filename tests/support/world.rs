@@ -27,6 +27,7 @@ pub struct Builder {
     instance: servicenow::Builder,
     limits: Limits,
     credential: Option<String>,
+    mapping: Option<Vec<u8>>,
 }
 
 impl World {
@@ -37,7 +38,13 @@ impl World {
 
     /// A world to be described.
     pub fn builder() -> Builder {
-        Builder { settings: String::new(), instance: Instance::builder(), limits: Limits::default(), credential: None }
+        Builder {
+            settings: String::new(),
+            instance: Instance::builder(),
+            limits: Limits::default(),
+            credential: None,
+            mapping: None,
+        }
     }
 
     /// Where the audit log is.
@@ -91,6 +98,12 @@ impl Builder {
         self
     }
 
+    /// A mapping component in place of the stock one.
+    pub fn mapping(mut self, bytes: Vec<u8>) -> Self {
+        self.mapping = Some(bytes);
+        self
+    }
+
     /// The credential, as JSON; the integration user's password without it.
     pub fn credential(mut self, json: &str) -> Self {
         self.credential = Some(json.into());
@@ -113,17 +126,24 @@ impl Builder {
         let grant = Grant::builder(settings.to_json(), Egress::to(&url)?, Arc::new(audit))
             .credential(Credential::parse(&format!("servicenow=file:{}", file.display()))?)
             .build()?;
-        let plugin = stock(self.limits).await?.plugin(grant)?;
+        let plugin = load(self.limits, self.mapping).await?.plugin(grant)?;
         Ok(World { plugin, servicenow, folder })
     }
 }
 
-/// The stock component, built once and compiled once, however many tests run at once.
-async fn stock(limits: Limits) -> Result<host_harness::runtime::Loaded> {
+/// The plugin with the stock mapping, built once and compiled once, however many tests run at once; or with another one.
+async fn load(limits: Limits, mapping: Option<Vec<u8>>) -> Result<host_harness::runtime::Loaded> {
     tokio::task::spawn_blocking(move || {
         let component = guest::stock_component().map_err(|error| anyhow::anyhow!("{error}"))?;
         let compiled = component.with_file_name("compiled");
-        Ok(Host::new(limits)?.with_cache(&compiled)?.load(component)?)
+        let host = Host::new(limits)?.with_cache(&compiled)?;
+        Ok(match mapping {
+            None => host.load(component)?,
+            Some(mapping) => {
+                let plugged = guest::plug(&guest::bare_plugin()?, "the mapping of this test", &mapping)?;
+                host.load_bytes("the plugin of this test", &plugged.bytes)?
+            }
+        })
     })
     .await?
 }

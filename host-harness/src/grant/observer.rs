@@ -10,6 +10,11 @@ pub trait Observer: Send + Sync {
         let _ = exchange;
     }
 
+    /// The mapping failed, and the hook is called again without it. Why, in words.
+    fn mapping_failed(&self, hook: &str, why: &str) {
+        let _ = (hook, why);
+    }
+
     /// A call ended, one way or another.
     fn called(&self, hook: &str, usage: &Usage) {
         let _ = (hook, usage);

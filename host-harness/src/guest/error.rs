@@ -40,6 +40,10 @@ pub enum Error {
     #[error("there is no mapping in `{0}`: it has neither a `Cargo.toml` nor a `mapping.py`")]
     NoSource(PathBuf),
 
+    /// No name for a mapping.
+    #[error("`{0}` is no name for a mapping: use small letters, digits and `-`, beginning with a letter")]
+    MappingName(String),
+
     /// The compilation target could not be added.
     #[error(
         "the Rust target `{target}` is not installed and could not be added ({why}): run `rustup target add {target}`"

@@ -14,6 +14,7 @@ mod error;
 mod interface;
 mod plug;
 mod python;
+mod template;
 pub mod trial;
 mod workspace;
 
@@ -25,6 +26,7 @@ pub use encode::{encode, slim};
 pub use error::Error;
 pub use interface::{CONTRACT, Form, Interface, MAPPING, form, is_inert};
 pub use plug::{Digests, Plugged, digest, plug};
+pub use template::{Language, new_mapping};
 pub use trial::{Trial, TrialError};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::Error;
 use super::interface::Interface;
 use super::plug::{check_exports, check_imports};
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
-use wasmtime::{Config, Engine, ResourceLimiter, Store, Trap};
+use wasmtime::{Config, Engine, OptLevel, ResourceLimiter, Store, Trap};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -124,7 +124,8 @@ impl Trial {
         check_imports(what, &interface)?;
         let prepare = || -> wasmtime::Result<_> {
             let mut config = Config::new();
-            config.consume_fuel(true);
+            // A trial runs a few records: compiling fast matters more than running fast.
+            config.consume_fuel(true).cranelift_opt_level(OptLevel::None);
             let engine = Engine::new(&config)?;
             let component = Component::new(&engine, bytes)?;
             let mut linker = Linker::new(&engine);

@@ -65,6 +65,18 @@ pub enum LoadError {
     /// It is no component, or none that can be read.
     #[error(transparent)]
     NotAComponent(#[from] guest::Error),
+    /// It was built for another version of the contract.
+    #[error(
+        "{what} was built for openfactory:itsm@{built_for}, and this host speaks {wanted}: build it again with the WIT of {wanted}, \
+         or run it with a host of its own version",
+        wanted = itsm_contract::VERSION
+    )]
+    Version {
+        /// Which component.
+        what: String,
+        /// The version that it was built for.
+        built_for: String,
+    },
     /// It wants what no plugin is granted.
     #[error(
         "{what} imports {}, which no plugin is granted: it gets wasi:http, wasi:io, wasi:clocks, wasi:config and audit",

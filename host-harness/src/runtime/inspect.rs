@@ -88,8 +88,14 @@ impl Inspection {
     /// What a host would refuse to load.
     ///
     /// # Errors
-    /// [`LoadError::NoMapping`], [`LoadError::Refused`], [`LoadError::Missing`] or [`LoadError::Contract`], in this order.
+    /// [`LoadError::Version`], [`LoadError::NoMapping`], [`LoadError::Refused`], [`LoadError::Missing`] or
+    /// [`LoadError::Contract`], in this order.
     pub fn admit(&self, what: &str) -> Result<(), LoadError> {
+        let names = self.imports.iter().map(|(name, _)| name).chain(&self.exports);
+        let versions = names.filter_map(|name| name.strip_prefix("openfactory:itsm/")?.split_once('@'));
+        if let Some((_, version)) = versions.into_iter().find(|(_, version)| *version != itsm_contract::VERSION) {
+            return Err(LoadError::Version { what: what.into(), built_for: version.into() });
+        }
         let refused: Vec<&str> = self.of_class(Class::Refused).collect();
         if refused == [MAPPING] {
             return Err(LoadError::NoMapping { what: what.into() });

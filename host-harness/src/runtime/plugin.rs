@@ -1,4 +1,8 @@
 //! Calling a plugin: each call in a store of its own, which goes with it.
+//!
+//! A mapping that panics or runs into a limit takes its plugin instance with it. The hook is then called once more with the
+//! mapping off: the record is made with the plugin's own fields, which is less than what was agreed and far more than no
+//! record. The audit log says so.
 
 use super::bindings::ItsmPlugin;
 use super::error::{Blame, CallError, diagnose, ended};
@@ -54,6 +58,20 @@ macro_rules! call {
     }};
 }
 
+/// The same for a hook: where the mapping is to blame, once more with the mapping off, in a fresh store.
+macro_rules! hook {
+    ($self:ident, $hook:expr, $key:expr, |$plugin:ident, $store:ident| $call:expr) => {{
+        match call!($self, $hook, $key, |$plugin, $store| $call) {
+            Err(error) if $self.goes_on_without_mapping(&error) => {
+                $self.tell_of_mapping($hook, $key, &error)?;
+                let bare = $self.without_mapping();
+                call!(bare, $hook, $key, |$plugin, $store| $call)
+            }
+            answered => answered,
+        }
+    }};
+}
+
 impl Plugin {
     pub(super) fn new(loaded: Loaded, grant: Arc<Grant>) -> Self {
         Self { loaded, grant, mapping: true }
@@ -98,7 +116,7 @@ impl Plugin {
     /// # Errors
     /// See [`call`](Self::call).
     pub async fn on_build_requested(&self, request: &BuildRequest) -> Result<Answer<Gate>, CallError> {
-        call!(self, Hook::OnBuildRequested, Some(&request.delivery.key), |plugin, store| {
+        hook!(self, Hook::OnBuildRequested, Some(&request.delivery.key), |plugin, store| {
             plugin.openfactory_itsm_itsm_integration().call_on_build_requested(store, request)
         })
     }
@@ -108,7 +126,7 @@ impl Plugin {
     /// # Errors
     /// See [`call`](Self::call).
     pub async fn on_failure(&self, event: &FailureEvent) -> Result<Answer<Option<Incident>>, CallError> {
-        call!(self, Hook::OnFailure, Some(&event.delivery.key), |plugin, store| {
+        hook!(self, Hook::OnFailure, Some(&event.delivery.key), |plugin, store| {
             plugin.openfactory_itsm_itsm_integration().call_on_failure(store, event)
         })
     }
@@ -118,7 +136,7 @@ impl Plugin {
     /// # Errors
     /// See [`call`](Self::call).
     pub async fn on_deploy(&self, event: &DeployEvent) -> Result<Answer<Deployment>, CallError> {
-        call!(self, Hook::OnDeploy, Some(&event.delivery.key), |plugin, store| {
+        hook!(self, Hook::OnDeploy, Some(&event.delivery.key), |plugin, store| {
             plugin.openfactory_itsm_itsm_integration().call_on_deploy(store, event)
         })
     }
@@ -128,7 +146,7 @@ impl Plugin {
     /// # Errors
     /// See [`call`](Self::call).
     pub async fn on_build_finished(&self, event: &BuildResult) -> Result<Answer<Receipt>, CallError> {
-        call!(self, Hook::OnBuildFinished, Some(&event.delivery.key), |plugin, store| {
+        hook!(self, Hook::OnBuildFinished, Some(&event.delivery.key), |plugin, store| {
             plugin.openfactory_itsm_evidence().call_on_build_finished(store, event)
         })
     }
@@ -138,7 +156,7 @@ impl Plugin {
     /// # Errors
     /// See [`call`](Self::call).
     pub async fn check(&self, waiting: &[Waiting], cursor: Option<&str>) -> Result<Answer<Review>, CallError> {
-        call!(self, Hook::Check, None, |plugin, store| {
+        hook!(self, Hook::Check, None, |plugin, store| {
             plugin.openfactory_itsm_approvals().call_check(store, waiting, cursor)
         })
     }
@@ -179,6 +197,24 @@ impl Plugin {
         call!(self, Hook::Preview, None, |plugin, store| {
             plugin.openfactory_itsm_diagnostics().call_preview(store, event)
         })
+    }
+
+    /// Whether an error is the mapping's, and the settings let the plugin go on without it (`mapping.on-error`). An
+    /// administrator's questions are not answered without it: it is what they ask about.
+    fn goes_on_without_mapping(&self, error: &CallError) -> bool {
+        let fails = || {
+            let settings: serde_json::Value = serde_json::from_str(&self.grant.settings).unwrap_or_default();
+            settings.pointer("/mapping/on-error").is_some_and(|on_error| on_error == "fail")
+        };
+        self.mapping && error.blame() == Blame::Mapping && !fails()
+    }
+
+    fn tell_of_mapping(&self, hook: Hook, key: Option<&str>, error: &CallError) -> Result<(), CallError> {
+        self.grant.observe(|observer| observer.mapping_failed(hook.name(), &error.to_string()));
+        let note = Note { key: key.map(str::to_owned), ..Note::new("mapping.failed") };
+        let note = note.with("hook", hook.name()).with("why", error.to_string());
+        self.grant.audit().note(Who::Host, note).map_err(|error| CallError::Host(error.to_string()))?;
+        Ok(())
     }
 
     fn store(&self, meter: &Arc<Meter>, key: Option<&str>) -> Result<Store<Sandbox>, CallError> {

@@ -47,7 +47,7 @@ class Mapping:
 
 
 def change(record, event):
-    record["category"] = Value_Text("Operating system")
+    record["category"] = Value_Text("System Software")
     team(record, event)
     if center := event.get("labels", {}).get("cost-center"):
         record["u_cost_center"] = Value_Text(center)

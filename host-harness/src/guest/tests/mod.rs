@@ -1,7 +1,5 @@
 //! The guests as they are built: what they ask for, what they weigh, and what plugging refuses.
 
 mod broken;
-mod examples;
-mod harm;
 mod stock;
 pub(super) mod support;

@@ -33,7 +33,10 @@ async fn the_stock_component_describes_itself() {
 #[tokio::test]
 async fn a_mapping_that_misbehaves_is_blamed_and_the_plugin_goes_on_without_it() {
     let component = honest_with_hostile_mapping();
-    let settings = r#"{"instance": {"url": "http://127.0.0.1", "credential": "sn"}, "mapping": {"change": "panic"}}"#;
+    // The group is given by its `sys_id`, so that nothing is asked of ServiceNow before the mapping is.
+    let settings = r#"{"instance": {"url": "http://127.0.0.1", "credential": "sn"},
+        "change": {"assignment-group": "0123456789abcdef0123456789abcdef"},
+        "mapping": {"change": "panic", "on-error": "fail"}}"#;
     let scene = Scene::setting().component(component).settings(settings).credential(SECRET).start().await;
     let error = scene.plugin.on_build_requested(&request("build-1")).await.unwrap_err();
     assert_eq!(error.blame(), Blame::Mapping, "{error}");

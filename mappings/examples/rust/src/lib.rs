@@ -96,7 +96,7 @@ struct Record(Mapped);
 
 impl Record {
     fn change(&mut self, event: &Event) {
-        self.text("category", "Operating system");
+        self.text("category", "System Software");
         self.team(event);
         if let Some(center) = event.labels.get("cost-center").and_then(|center| center.as_str()) {
             self.text("u_cost_center", center);

@@ -1,24 +1,13 @@
 //! The examples, built and run: the stock mapping with rules, Rust, and Python say the same.
 
-use super::support::skipped;
-use crate::guest::trial::{Field, Mapped, Value};
-use crate::guest::{Error, Interface, MAPPING, Mapping, Trial, bare_plugin, is_inert, mapping_component, plug};
+use super::{example, rules};
+use host_harness::guest::trial::{Field, Mapped, Value};
+use host_harness::guest::{Error, Interface, Mapping, Trial, is_inert, mapping_component};
 use serde_json::{Value as Json, json};
-use std::path::{Path, PathBuf};
-
-fn here(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path).canonicalize().unwrap()
-}
+use tests::skipped;
 
 fn event(name: &str) -> Json {
-    serde_json::from_slice(&std::fs::read(here(&format!("tests/events/{name}.json"))).unwrap()).unwrap()
-}
-
-/// The rules of the examples, as the plugin hands them to a mapping.
-fn rules() -> String {
-    let text = std::fs::read_to_string(here("mappings/examples/rules.toml")).unwrap();
-    let table: toml::Table = text.parse().unwrap();
-    serde_json::to_string(&table["mapping"]).unwrap()
+    tests::event(name).unwrap()
 }
 
 /// Records of every kind, and events that turn each condition both ways.
@@ -72,7 +61,7 @@ fn says_what_the_rules_say(what: &str, bytes: &[u8]) {
     let stock = mapping_component(&Mapping::Stock, &|_| ()).unwrap();
     let stock = Trial::new("the stock mapping", &stock).unwrap();
     let custom = Trial::new(what, bytes).unwrap();
-    let rules = rules();
+    let rules = serde_json::to_string(&rules()["mapping"]).unwrap();
     for (kind, event) in records() {
         let event = event.to_string();
         let wanted = sorted(stock.apply(&rules, kind, &event, &defaults()).unwrap().unwrap());
@@ -89,29 +78,24 @@ fn says_what_the_rules_say(what: &str, bytes: &[u8]) {
 
 #[test]
 fn the_example_in_rust_says_what_the_rules_say() {
-    let mapping = Mapping::at(&here("mappings/examples/rust")).unwrap();
+    let mapping = Mapping::at(&example("rust")).unwrap();
     let bytes = mapping_component(&mapping, &|_| ()).unwrap();
     let interface = Interface::of("the example in Rust", &bytes).unwrap();
     // Built for `wasm32-wasip2`, so its standard library asks for WASI: all of it inert.
     assert!(!interface.imports().is_empty());
     assert!(interface.imports().iter().all(|import| is_inert(import)), "{:?}", interface.imports());
     says_what_the_rules_say("the example in Rust", &bytes);
-    let plugged = plug(&bare_plugin().unwrap(), "the example in Rust", &bytes).unwrap();
-    let whole = Interface::of("the plugin with it", &plugged.bytes).unwrap();
-    assert!(whole.imports().iter().all(|import| import != MAPPING));
 }
 
 #[test]
 fn the_example_in_python_says_what_the_rules_say() {
-    let mapping = Mapping::at(&here("mappings/examples/python")).unwrap();
+    let mapping = Mapping::at(&example("python")).unwrap();
     let bytes = match mapping_component(&mapping, &|_| ()) {
         Ok(bytes) => bytes,
-        Err(error @ Error::NoComponentizePy(_)) => return skipped("the example in Python", &error),
+        Err(error @ Error::NoComponentizePy(_)) => return skipped("the example in Python", error),
         Err(error) => panic!("{error}"),
     };
     let interface = Interface::of("the example in Python", &bytes).unwrap();
     assert_eq!(interface.imports(), Vec::<String>::new());
     says_what_the_rules_say("the example in Python", &bytes);
-    let plugged = plug(&bare_plugin().unwrap(), "the example in Python", &bytes).unwrap();
-    assert_eq!(plugged.digests.mapping, crate::guest::digest(&bytes));
 }
