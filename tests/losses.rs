@@ -25,6 +25,8 @@ enum Flow {
     BuildFinished,
     Deployment,
     Upgrade,
+    /// With a change request that is moved to its end beside the CMDB.
+    ApprovedDeployment,
 }
 
 /// Tables whose records are compared.
@@ -46,7 +48,7 @@ impl Flow {
     /// What happened before, without losses; the gate that the host holds by then.
     async fn prepare(self, world: &World) -> Result<Option<Gate>> {
         let before: &[Self] = match self {
-            Self::FirstFailure | Self::Deployment | Self::BuildFinished => &[],
+            Self::FirstFailure | Self::Deployment | Self::BuildFinished | Self::ApprovedDeployment => &[],
             Self::Repeat | Self::Recovery => &[Self::FirstFailure],
             Self::FailureAfterRecovery => &[Self::FirstFailure, Self::Recovery],
             Self::Upgrade => &[Self::Deployment],
@@ -55,18 +57,43 @@ impl Flow {
             let left = deliver(world, *flow, None).await?;
             ensure!(left.is_empty(), "{left:?}");
         }
-        if !matches!(self, Self::BuildFinished) {
+        let (is_build, is_gated) = match self {
+            Self::BuildFinished => (true, true),
+            Self::ApprovedDeployment => (false, true),
+            _ => (false, false),
+        };
+        if !is_gated {
             return Ok(None);
         }
-        let change = gate(world).await?.change.context("no change request")?;
+        let ask = async || if is_build { gate(world).await } else { deployment_gate(world).await };
+        let change = ask().await?.change.context("no change request")?;
         world.person("beth.anglin")?.approve(&change.id, "go").await?;
-        Ok(Some(gate(world).await?))
+        Ok(Some(ask().await?))
     }
 }
 
 async fn gate(world: &World) -> Result<Gate> {
     let request: BuildRequest = event("build-requested")?;
     world.plugin.on_build_requested(&request).await?.map_err(|failure| anyhow::anyhow!("{failure:?}"))
+}
+
+async fn deployment_gate(world: &World) -> Result<Gate> {
+    let mut requested = deployment("1.0", 0)?;
+    requested.delivery.key = "deploy-asked".into();
+    requested.phase = DeployPhase::Requested;
+    let answer = world.plugin.on_deploy(&requested).await?.map_err(|failure| anyhow::anyhow!("{failure:?}"))?;
+    answer.gate.context("no gate")
+}
+
+fn deployment(version: &str, later: u64) -> Result<DeployEvent> {
+    let mut deployed: DeployEvent = event("deploy-requested")?;
+    deployed.delivery.key = format!("deployed-{version}");
+    deployed.delivery.occurred_at += later;
+    deployed.deployment_id = format!("deploy-{version}");
+    deployed.build.image.version = version.into();
+    deployed.build.image.digest = Some(format!("sha256:{:0>64}", version.replace('.', "")));
+    deployed.phase = DeployPhase::Succeeded;
+    Ok(deployed)
 }
 
 /// Delivers the flow's event once, with the gate that the host hands back; what is not done.
@@ -77,16 +104,6 @@ async fn deliver(world: &World, flow: Flow, gate: Option<&Gate>) -> Result<Vec<F
         failed.delivery.occurred_at += later;
         failed.step = FailedStep::Verification;
         Ok(failed)
-    };
-    let deployment = |version: &str, later: u64| -> Result<DeployEvent> {
-        let mut deployed: DeployEvent = event("deploy-requested")?;
-        deployed.delivery.key = format!("deployed-{version}");
-        deployed.delivery.occurred_at += later;
-        deployed.deployment_id = format!("deploy-{version}");
-        deployed.build.image.version = version.into();
-        deployed.build.image.digest = Some(format!("sha256:{:0>64}", version.replace('.', "")));
-        deployed.phase = DeployPhase::Succeeded;
-        Ok(deployed)
     };
     let failed = |answer: itsm_contract::Answer<_>| match answer {
         Ok(_) => Vec::new(),
@@ -105,9 +122,11 @@ async fn deliver(world: &World, flow: Flow, gate: Option<&Gate>) -> Result<Vec<F
                 Err(failure) => vec![failure],
             }
         }
-        Flow::Deployment | Flow::Upgrade => {
+        Flow::Deployment | Flow::Upgrade | Flow::ApprovedDeployment => {
             let (version, later) = if matches!(flow, Flow::Upgrade) { ("1.1", 9000) } else { ("1.0", 0) };
-            match world.plugin.on_deploy(&deployment(version, later)?).await? {
+            let mut deployed = deployment(version, later)?;
+            deployed.gate = gate.cloned();
+            match world.plugin.on_deploy(&deployed).await? {
                 Ok(answer) => answer.unfinished,
                 Err(failure) => vec![failure],
             }
@@ -239,4 +258,9 @@ async fn a_deployment_survives_every_loss() -> Result<()> {
 #[tokio::test]
 async fn an_upgrade_survives_every_loss() -> Result<()> {
     each_request_of(Flow::Upgrade).await
+}
+
+#[tokio::test]
+async fn a_deployment_under_its_change_survives_every_loss() -> Result<()> {
+    each_request_of(Flow::ApprovedDeployment).await
 }

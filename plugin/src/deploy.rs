@@ -32,7 +32,9 @@ pub fn on_deploy(plugin: &Plugin, event: &DeployEvent) -> Result<Deployment, Fai
         }
         DeployPhase::Failed(_) => record(plugin, event, &mut answer),
     }
-    if let Err(failure) = follow(plugin, event, &answer.items) {
+    // What the statement says of the CMDB must not change: it waits until nothing more is done there.
+    let is_settled = !answer.unfinished.iter().any(|failure| matches!(failure, Failure::Retry(_)));
+    if let Err(failure) = follow(plugin, event, is_settled.then_some(answer.items.as_slice())) {
         answer.unfinished.push(failure);
     }
     match incident::delivered(plugin, &event.delivery) {
@@ -64,8 +66,8 @@ fn resolve(plugin: &Plugin, event: &DeployEvent, answer: &mut Deployment) {
     }
 }
 
-/// Moves the change request as the deployment moved.
-fn follow(plugin: &Plugin, event: &DeployEvent, items: &[Item]) -> Result<(), Failure> {
+/// Moves the change request as the deployment moved. `items` are what the CMDB holds of it, once that is settled.
+fn follow(plugin: &Plugin, event: &DeployEvent, items: Option<&[Item]>) -> Result<(), Failure> {
     let work = Work::Deployment(event);
     if change::is_controlled(plugin.settings(), work).is_err() {
         return Ok(());
@@ -75,7 +77,7 @@ fn follow(plugin: &Plugin, event: &DeployEvent, items: &[Item]) -> Result<(), Fa
         return Ok(());
     };
     // While it can be kept, it comes before the change closes; where it never can, the change closes all the same.
-    let kept = evidence::deployed(plugin, event, items, &held.ticket);
+    let kept = items.map_or(Ok(()), |items| evidence::deployed(plugin, event, items, &held.ticket));
     if matches!(kept, Err(Failure::Retry(_))) {
         return kept;
     }
