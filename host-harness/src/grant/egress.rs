@@ -176,6 +176,9 @@ impl Egress {
         }
         let nowhere = || EgressError::NotAUrl { url: visible(url), why: "it names no host".into() };
         let host = parsed.host().ok_or_else(nowhere)?;
+        if normal(&host.to_string()).split('.').any(str::is_empty) {
+            return Err(EgressError::NotAUrl { url: visible(url), why: "its host has an empty label".into() });
+        }
         let loopback = match &host {
             Host::Domain(name) => is_localhost(name),
             Host::Ipv4(address) => address.is_loopback(),
@@ -212,6 +215,13 @@ impl Egress {
             posts: None,
             addresses,
         };
+        // Two readers of URLs, of which one must not know a host that the other cannot name.
+        if egress.origin().parse::<Uri>().is_err() {
+            return Err(EgressError::NotAUrl {
+                url: visible(url),
+                why: "its host is not a name that can be asked for".into(),
+            });
+        }
         egress.paths([format!("{base}{API}")])
     }
 
@@ -564,6 +574,9 @@ mod tests {
     #[test]
     fn what_cannot_be_granted_is_said() {
         assert!(matches!(Egress::to("dev.service-now.com"), Err(EgressError::NotAUrl { .. })));
+        for host in ["dev..service-now.com", "dev.service-now.com..", ".", "..."] {
+            assert!(matches!(Egress::to(&format!("https://{host}")), Err(EgressError::NotAUrl { .. })), "{host}");
+        }
         assert!(matches!(Egress::to("http://dev.service-now.com"), Err(EgressError::NotHttps { .. })));
         assert!(matches!(Egress::to("ftp://127.0.0.1"), Err(EgressError::NotHttps { .. })));
         assert!(matches!(Egress::to("https://dev.service-now.com?x"), Err(EgressError::TooMuch { .. })));
