@@ -26,6 +26,25 @@ pub(crate) struct Blueprint {
 }
 
 impl Blueprint {
+    /// An administrator whose password is `admin`, and nobody else.
+    #[cfg(test)]
+    pub fn for_tests() -> Self {
+        let word = || "admin".to_owned();
+        let account =
+            Account { user: word(), password: word(), client_id: word(), client_secret: word(), api_key: word() };
+        let admin = Person::new("admin", "Administrator").roles(&["admin"]).password("admin");
+        Blueprint {
+            properties: Properties::default(),
+            account,
+            people: vec![admin],
+            tables: Vec::new(),
+            columns: Vec::new(),
+            choices: Vec::new(),
+            policies: seed::change::policies(),
+            records: Vec::new(),
+        }
+    }
+
     /// An instance without any record.
     pub fn bare(&self, clock: Clock) -> Engine {
         let mut dictionary = Dictionary::default();

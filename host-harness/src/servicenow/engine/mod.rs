@@ -305,6 +305,8 @@ fn strftime(format: &str) -> Option<String> {
     }
     Some(
         format
+            // A per cent sign would begin a directive, and one that there is not cannot be written.
+            .replace('%', "")
             .replace("yyyy", "%Y")
             .replace("MM", "%m")
             .replace("dd", "%d")

@@ -241,4 +241,24 @@ mod tests {
     fn what_is_no_term_is_dropped() {
         assert_eq!(Query::parse("a=1^nonsense^b=2").dropped, ["nonsense"]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_strange_to_be_read(text in "(\\^|OR|NQ|ORDERBY|IN|=|javascript:|[a-z_.]{0,5}|\\PC){0,20}") {
+            let query = Query::parse(&text);
+            proptest::prop_assert!(!query.segments.is_empty());
+        }
+
+        #[test]
+        fn a_term_is_written_as_it_was_read(
+            field in "[a-z_]{1,12}",
+            operator in proptest::sample::select(&["=", "!=", "<=", "IN", "NOT IN", "LIKE", "STARTSWITH", "BETWEEN"][..]),
+            value in "[A-Z0-9 ,@]{0,10}",
+        ) {
+            let written = format!("{field}{operator}{value}");
+            let term = Term::parse(&written).unwrap();
+            proptest::prop_assert_eq!(term.to_string(), written);
+            proptest::prop_assert_eq!((term.field, term.value), (field, value));
+        }
+    }
 }

@@ -5,10 +5,15 @@ use super::Engine;
 use super::caller::Caller;
 use crate::servicenow::clock::{database_time, parse_civil};
 use jiff::civil::DateTime;
-use jiff::{Span, Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp};
 
 /// The `sys_id` of the dynamic filter option *Me*.
 pub const DYNAMIC_ME: &str = "90d1921e5f510100a9ad2572f2b477fe";
+
+/// Seconds in a minute, an hour, a day.
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
 
 /// A term's value, its script evaluated; none where that is not possible.
 pub fn value(engine: &Engine, caller: &Caller, value: &str) -> Option<String> {
@@ -29,8 +34,12 @@ fn call(engine: &Engine, caller: &Caller, script: &str) -> Option<String> {
     let number = || arguments.first().and_then(|argument| argument.parse::<i64>().ok());
     let now = engine.clock.now().to_zoned_datetime(caller.zone.clone());
     let local = |at: DateTime| Some(database_time(caller.zone.to_zoned_datetime(at).ok()?.timestamp()));
-    let ago = |span: Span| Some(database_time(now.checked_sub(span).ok()?.timestamp()));
-    let day = |back: i64| now.date().checked_sub(back.days()).ok();
+    // Numbers come from whoever asks: one that is out of range makes a term that cannot be evaluated.
+    let ago = |unit: i64| {
+        let seconds = number()?.checked_mul(unit)?;
+        Some(database_time(now.timestamp().checked_sub(SignedDuration::from_secs(seconds)).ok()?))
+    };
+    let day = |back: i64| now.date().checked_sub(SignedDuration::from_secs(back.checked_mul(DAY)?)).ok();
     let start = |back: i64| local(day(back)?.at(0, 0, 0, 0));
     let end = |back: i64| local(day(back)?.at(23, 59, 59, 0));
     match function {
@@ -42,11 +51,11 @@ fn call(engine: &Engine, caller: &Caller, script: &str) -> Option<String> {
         "endOfToday" => end(0),
         "beginningOfYesterday" => start(1),
         "endOfYesterday" => end(1),
-        "daysAgo" => ago(number()?.days()),
+        "daysAgo" => ago(DAY),
         "daysAgoStart" => start(number()?),
         "daysAgoEnd" => end(number()?),
-        "hoursAgo" | "hoursAgoStart" => ago(number()?.hours()),
-        "minutesAgo" | "minutesAgoStart" => ago(number()?.minutes()),
+        "hoursAgo" | "hoursAgoStart" => ago(HOUR),
+        "minutesAgo" | "minutesAgoStart" => ago(MINUTE),
         "dateGenerate" => local(parse_civil(&arguments.join(" "))?),
         _ => None,
     }
@@ -56,15 +65,15 @@ fn call(engine: &Engine, caller: &Caller, script: &str) -> Option<String> {
 pub fn relative(now: Timestamp, value: &str) -> Option<String> {
     let mut parts = value.trim_start_matches('@').split('@');
     let (unit, direction, count) = (parts.next()?, parts.next()?, parts.next()?.parse::<i64>().ok()?);
-    let hours = match unit {
-        "minute" => 0,
-        "hour" => 1,
-        "day" => 24,
-        "week" => 24 * 7,
-        "month" => 24 * 30,
+    let unit = match unit {
+        "minute" => MINUTE,
+        "hour" => HOUR,
+        "day" => DAY,
+        "week" => 7 * DAY,
+        "month" => 30 * DAY,
         _ => return None,
     };
-    let span = if hours == 0 { count.minutes() } else { count.checked_mul(hours)?.hours() };
+    let span = SignedDuration::from_secs(count.checked_mul(unit)?);
     let at = match direction {
         "ago" => now.checked_sub(span),
         "ahead" => now.checked_add(span),

@@ -105,3 +105,118 @@ fn api(engine: &mut Engine, caller: &Caller, request: &Request) -> Result<Reply,
         _ => Err(Refusal::UnknownUri(request.path.clone())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::servicenow::blueprint::Blueprint;
+    use crate::servicenow::clock::Clock;
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderValue, Method};
+    use proptest::prelude::*;
+
+    fn pieces(of: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop_oneof![4 => prop::sample::select(of).prop_map(str::to_owned), 1 => "[ -~]{0,8}"]
+    }
+
+    fn path() -> impl Strategy<Value = String> {
+        let segment = pieces(&[
+            "now",
+            "sn_chg_rest",
+            "v1",
+            "table",
+            "change",
+            "attachment",
+            "file",
+            "upload",
+            "batch",
+            "cmdb",
+            "instance",
+            "identifyreconcile",
+            "enhanced",
+            "incident",
+            "change_request",
+            "sys_user",
+            "normal",
+            "standard",
+            "task",
+            "nextstates",
+            "approvals",
+            "schedule",
+            "ci",
+            "b0c4030ac0a800090152e7a4564ca36d",
+            "cmdb_ci_linux_server",
+        ]);
+        prop::collection::vec(segment, 0..6).prop_map(|segments| format!("/api/{}", segments.join("/")))
+    }
+
+    fn query() -> impl Strategy<Value = String> {
+        let value = pieces(&[
+            "true",
+            "all",
+            "-1",
+            "99999999999999999999",
+            "sys_id,caller_id.name",
+            "impact=1^ORimpact=2",
+            "sys_created_on>javascript:gs.daysAgo(9223372036854775807)",
+            "sys_created_onRELATIVEGT@month@ago@9223372036854775807",
+            "sys_created_onBETWEEN@@",
+            "affected",
+        ]);
+        let name = pieces(&[
+            "sysparm_query",
+            "sysparm_limit",
+            "sysparm_offset",
+            "sysparm_fields",
+            "sysparm_display_value",
+            "association_type",
+            "duration_in_seconds",
+            "planned_start_time",
+            "options",
+            "sysparm_data_source",
+        ]);
+        prop::collection::vec((name, value), 0..4)
+            .prop_map(|pairs| url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+    }
+
+    fn body() -> impl Strategy<Value = String> {
+        pieces(&[
+            "",
+            "{}",
+            "[]",
+            "null",
+            "{\"items\": [{}], \"relations\": [{\"parent\": 9}]}",
+            "{\"state\": -4, \"on_hold\": [], \"start_date\": \"9999-99-99 99:99:99\", \"impact\": 1e400}",
+            "{\"state\": 1e300, \"impact\": {\"value\": {}}}",
+            "{\"attributes\": {\"name\": 1}, \"source\": 1}",
+            "{\"rest_requests\": [{\"url\": \"/api/now/table/incident\", \"method\": \"GET\"}, 1]}",
+            "{\"association_type\": \"affected\", \"cmdb_ci_sys_ids\": \",\", \"duration_in_seconds\": -1}",
+        ])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn no_request_is_too_strange_to_be_answered(
+            requests in prop::collection::vec((
+                prop::sample::select(&["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"][..]),
+                path(), query(), body(),
+            ), 1..4),
+        ) {
+            thread_local! {
+                static ENGINE: std::cell::RefCell<Engine> = Blueprint::for_tests().engine(Clock::default()).into();
+            }
+            for (method, path, query, body) in requests {
+                let Ok(uri) = format!("{path}?{query}").parse::<http::Uri>() else { continue };
+                let mut headers = HeaderMap::new();
+                headers.insert("content-type", HeaderValue::from_static("application/json"));
+                headers.insert("authorization", HeaderValue::from_static("Basic YWRtaW46YWRtaW4="));
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                let request = Request::new(method, &uri, headers, Bytes::from(body), "http");
+                let reply = ENGINE.with_borrow_mut(|engine| answer(engine, &request));
+                prop_assert_ne!(reply.status, StatusCode::UNAUTHORIZED);
+            }
+        }
+    }
+}
