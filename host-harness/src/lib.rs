@@ -2,9 +2,11 @@
 
 #![deny(missing_docs)]
 
+pub mod delivery;
 pub mod evidence;
 pub mod grant;
 pub mod guest;
 pub mod runtime;
+pub mod service;
 pub mod servicenow;
 pub mod settings;

@@ -1,0 +1,165 @@
+//! What the outbox reads and writes in an event: its key, its build, its hook, and its bounds.
+
+use itsm_contract::answers::Event;
+use itsm_contract::events::{DeployPhase, FailedStep, FailureEvent};
+use itsm_contract::types::{Build, Delivery, Failure, Ticket, Timestamp};
+
+/// Bytes of a delivery key. A key is an identifier, such as a UUID with a few words before it.
+pub const KEY_BYTES: usize = 256;
+
+/// Characters of ServiceNow's words, and of what went wrong, that a delivery failure's message keeps.
+const MESSAGE_CHARS: usize = 500;
+
+/// Why an event is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// A field that must say something says nothing.
+    #[error("`{0}` is empty: give every event its own key and name its build")]
+    Empty(&'static str),
+    /// The key is longer than [`KEY_BYTES`].
+    #[error("`delivery.key` is longer than {KEY_BYTES} bytes: use a shorter one, such as a UUID")]
+    KeyTooLong,
+    /// The key holds what no line of a log should.
+    #[error("`delivery.key` holds a control character: use letters, digits and signs")]
+    KeyUnprintable,
+}
+
+/// How an event reaches the plugin.
+pub fn delivery(event: &Event) -> &Delivery {
+    match event {
+        Event::BuildRequested(event) => &event.delivery,
+        Event::BuildFinished(event) => &event.delivery,
+        Event::Failed(event) => &event.delivery,
+        Event::Deploy(event) => &event.delivery,
+    }
+}
+
+/// As [`delivery`], to be written: the attempt and when it was given up are the outbox's own.
+pub fn delivery_mut(event: &mut Event) -> &mut Delivery {
+    match event {
+        Event::BuildRequested(event) => &mut event.delivery,
+        Event::BuildFinished(event) => &mut event.delivery,
+        Event::Failed(event) => &mut event.delivery,
+        Event::Deploy(event) => &mut event.delivery,
+    }
+}
+
+/// The build that it happened to.
+pub fn build(event: &Event) -> &Build {
+    match event {
+        Event::BuildRequested(event) => &event.build,
+        Event::BuildFinished(event) => &event.build,
+        Event::Failed(event) => &event.build,
+        Event::Deploy(event) => &event.build,
+    }
+}
+
+/// The hook that it is for.
+pub fn hook(event: &Event) -> &'static str {
+    match event {
+        Event::BuildRequested(_) => "on-build-requested",
+        Event::BuildFinished(_) => "on-build-finished",
+        Event::Failed(_) => "on-failure",
+        Event::Deploy(_) => "on-deploy",
+    }
+}
+
+/// Whether it tells of another event that could not be delivered.
+pub fn is_delivery_failure(event: &Event) -> bool {
+    matches!(event, Event::Failed(event) if event.step == FailedStep::Delivery)
+}
+
+/// What it must not overtake: the earlier events of its build. A delivery failure is in nobody's way, since it is tried
+/// until it succeeds.
+pub fn lane(event: &Event) -> String {
+    if is_delivery_failure(event) {
+        format!("{REPORTS}{}", delivery(event).key)
+    } else {
+        format!("build {}", build(event).id)
+    }
+}
+
+/// Checks what the outbox itself relies on. What else an event must hold, the plugin says.
+///
+/// # Errors
+/// Names the field.
+pub fn check(event: &Event) -> Result<(), EventError> {
+    let key = &delivery(event).key;
+    if key.trim().is_empty() {
+        return Err(EventError::Empty("delivery.key"));
+    }
+    if key.len() > KEY_BYTES {
+        return Err(EventError::KeyTooLong);
+    }
+    if key.chars().any(char::is_control) {
+        return Err(EventError::KeyUnprintable);
+    }
+    if build(event).id.trim().is_empty() {
+        return Err(EventError::Empty("build.id"));
+    }
+    Ok(())
+}
+
+/// The event that tells of `event`, given up at `at` after so many attempts: the plugin opens an incident for it, whose
+/// thing is the key that could not be delivered.
+pub fn undelivered(event: &Event, attempts: u32, at: Timestamp, failure: &Failure) -> Event {
+    let key = &delivery(event).key;
+    let (environment, systems, labels, change) = match event {
+        Event::BuildRequested(event) => (event.environment.clone(), event.systems.clone(), &event.labels, None),
+        Event::BuildFinished(event) => (event.environment.clone(), Vec::new(), &event.labels, change(&event.gate)),
+        Event::Failed(event) => (event.environment.clone(), event.systems.clone(), &event.labels, event.change.clone()),
+        Event::Deploy(event) => {
+            (Some(event.environment.clone()), event.systems.clone(), &event.labels, change(&event.gate))
+        }
+    };
+    let why: String = problem(failure).summary.chars().take(MESSAGE_CHARS).collect();
+    Event::Failed(FailureEvent {
+        delivery: Delivery { key: format!("{key}/undelivered/{at}"), attempt: 1, occurred_at: at, given_up_at: None },
+        build: build(event).clone(),
+        step: FailedStep::Delivery,
+        thing: Some(key.clone()),
+        message: format!("{} `{key}` was given up after {attempts} attempts: {why}", what(event)),
+        environment,
+        systems,
+        tests: None,
+        change,
+        log_url: build(event).url.clone(),
+        labels: labels.clone(),
+    })
+}
+
+fn change(gate: &Option<itsm_contract::types::Gate>) -> Option<Ticket> {
+    gate.as_ref().and_then(|gate| gate.change.clone())
+}
+
+fn what(event: &Event) -> &'static str {
+    match event {
+        Event::BuildRequested(_) => "the request for a build",
+        Event::BuildFinished(_) => "the result of a build",
+        Event::Failed(_) => "the report of a failure",
+        Event::Deploy(event) => match event.phase {
+            DeployPhase::Requested => "the request for a deployment",
+            DeployPhase::Started => "the start of a deployment",
+            DeployPhase::Succeeded => "the success of a deployment",
+            DeployPhase::Failed(_) => "the failure of a deployment",
+            DeployPhase::Cancelled(_) => "the end of a deployment",
+        },
+    }
+}
+
+/// What is wrong, whatever must be done about it.
+pub fn problem(failure: &Failure) -> &itsm_contract::types::Problem {
+    match failure {
+        Failure::Retry(later) => &later.problem,
+        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => problem,
+    }
+}
+
+/// The lanes of delivery failures.
+const REPORTS: &str = "undelivered ";
+
+/// Whether events of this lane tell of others that could not be delivered.
+pub fn is_report_lane(lane: &str) -> bool {
+    lane.starts_with(REPORTS)
+}

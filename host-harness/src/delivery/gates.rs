@@ -1,0 +1,370 @@
+//! The gates that wait, and when to look at them: all in one call, since a look tells what changed anywhere since the
+//! last one.
+
+use super::clock::millis;
+use super::store::{Cursor, Id};
+use itsm_contract::answers::{Reviewed, Waiting};
+use itsm_contract::types::{Failure, Gate, Timestamp, Verdict};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// A look follows another no sooner, whatever the gates say.
+const SHORTEST: u64 = 1_000;
+
+/// And no later: what a plugin asks for beyond it is a slip.
+const LONGEST: u64 = 3_600_000;
+
+/// Cursors that are kept. One is enough unless a hook took longer than a look's interval.
+const CURSORS: usize = 8;
+
+/// Every gate that waits.
+#[derive(Debug, Default)]
+pub struct Gates {
+    gates: BTreeMap<Id, Entry>,
+    by_change: HashMap<String, Vec<Id>>,
+    cursors: Vec<Cursor>,
+    last_look: Timestamp,
+    /// Never later than the next look is due; looked up again when it has come, or where there is none.
+    alarm: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    waiting: Waiting,
+    /// When the hook was called that answered it: what was approved later, it has not seen.
+    asked_at: Timestamp,
+    /// No look has had it yet.
+    is_new: bool,
+    look_at: Timestamp,
+    interval: u64,
+}
+
+/// A gate that begins to wait.
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    /// Whose gate it is.
+    pub id: Id,
+    /// As the hook answered it.
+    pub gate: Gate,
+    /// When its event occurred.
+    pub since: Timestamp,
+    /// When the hook was called.
+    pub asked_at: Timestamp,
+    /// When its answer was stored.
+    pub stored_at: Timestamp,
+}
+
+/// One look at all of them.
+#[derive(Debug)]
+pub struct Look {
+    /// What the plugin is asked.
+    pub waiting: Vec<Waiting>,
+    /// What it has read so far.
+    pub cursor: Option<String>,
+    /// When the look began.
+    pub began_at: Timestamp,
+    ids: Vec<Id>,
+    new: Vec<Id>,
+}
+
+/// What a look means for one event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Moved {
+    /// Its gate says this now, and is final unless it says pause.
+    To(Gate),
+    /// Its hook must say.
+    Ask,
+    /// It cannot be read any more, and will not be.
+    Lost(Failure),
+}
+
+impl Gates {
+    /// What was stored when the host stopped.
+    pub fn restore(waiters: Vec<Waiter>, cursor: Option<Cursor>) -> Self {
+        // A gate that the last look cannot have had is new.
+        let began_at = cursor.as_ref().map_or(0, |cursor| cursor.began_at);
+        let mut gates = Self { cursors: cursor.into_iter().collect(), ..Self::default() };
+        for waiter in waiters {
+            let is_new = waiter.stored_at >= began_at;
+            gates.insert(waiter, is_new);
+        }
+        // Time passed: look at once.
+        gates.alarm = Some(0);
+        for entry in gates.gates.values_mut() {
+            entry.look_at = 0;
+        }
+        gates
+    }
+
+    /// Adds one.
+    pub fn add(&mut self, waiter: Waiter) {
+        self.insert(waiter, true);
+    }
+
+    fn insert(&mut self, waiter: Waiter, is_new: bool) {
+        let Waiter { id, gate, since, asked_at, stored_at } = waiter;
+        self.remove(id);
+        let look_at = check_after(&gate).unwrap_or(stored_at);
+        let interval = look_at.saturating_sub(stored_at).clamp(SHORTEST, LONGEST);
+        if let Some(change) = &gate.change {
+            self.by_change.entry(change.id.clone()).or_default().push(id);
+        }
+        let waiting = Waiting { last: gate, since };
+        let entry = Entry { waiting, asked_at, is_new, look_at: look_at.min(stored_at + LONGEST), interval };
+        let alarm = entry.next(self.last_look).max(self.last_look.saturating_add(SHORTEST));
+        self.alarm = self.alarm.map(|other| other.min(alarm));
+        self.gates.insert(id, entry);
+    }
+
+    /// Takes one out.
+    pub fn remove(&mut self, id: Id) {
+        let Some(entry) = self.gates.remove(&id) else { return };
+        let Some(change) = entry.waiting.last.change else { return };
+        if let Some(ids) = self.by_change.get_mut(&change.id) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_change.remove(&change.id);
+            }
+        }
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.gates.len()
+    }
+
+    /// Since when the oldest waits.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.gates.values().map(|entry| entry.waiting.since).min()
+    }
+
+    /// When the next look is due; none where nothing waits.
+    pub fn due(&mut self, now: Timestamp) -> Option<Timestamp> {
+        if self.gates.is_empty() {
+            return None;
+        }
+        match self.alarm {
+            Some(alarm) if alarm > now => Some(alarm),
+            _ => {
+                let interval = self.gates.values().map(|entry| entry.interval).min().unwrap_or(SHORTEST);
+                let soonest = self.last_look.saturating_add(interval);
+                let asked = self.gates.values().map(|entry| entry.look_at).min().unwrap_or_default().max(soonest);
+                let turns = self.gates.values().filter_map(|entry| entry.turn(self.last_look)).min();
+                let turn = turns.map(|turn| turn.max(self.last_look.saturating_add(SHORTEST)));
+                self.alarm = Some(turn.map_or(asked, |turn| turn.min(asked)));
+                self.alarm
+            }
+        }
+    }
+
+    /// Begins a look at all of them.
+    pub fn look(&mut self, now: Timestamp) -> Look {
+        // What a new gate's hook has not seen, no cursor may have passed.
+        let unseen = self.gates.values().filter(|entry| entry.is_new).map(|entry| entry.asked_at).min();
+        let fits = |cursor: &&Cursor| unseen.is_none_or(|asked_at| cursor.ended_at <= asked_at);
+        let cursor = self.cursors.iter().rev().find(fits).map(|cursor| cursor.cursor.clone());
+        let (mut ids, mut new, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, entry) in &mut self.gates {
+            if std::mem::take(&mut entry.is_new) {
+                new.push(*id);
+            }
+            ids.push(*id);
+            waiting.push(entry.waiting.clone());
+        }
+        Look { waiting, cursor, began_at: now, ids, new }
+    }
+
+    /// A look brought nothing: the next one is due after `wait`, and what was new still is.
+    pub fn look_failed(&mut self, look: &Look, now: Timestamp, wait: Duration) {
+        for id in &look.new {
+            if let Some(entry) = self.gates.get_mut(id) {
+                entry.is_new = true;
+            }
+        }
+        self.last_look = now;
+        self.alarm = Some(now.saturating_add(millis(wait)));
+        let look_at = now.saturating_add(millis(wait));
+        for entry in self.gates.values_mut() {
+            entry.look_at = entry.look_at.max(look_at);
+        }
+    }
+
+    /// A look ended. Tells what it means for which event.
+    pub fn looked(&mut self, look: &Look, moved: Vec<Reviewed>, cursor: Cursor) -> Vec<(Id, Moved)> {
+        let now = cursor.ended_at;
+        self.cursors.push(cursor);
+        if self.cursors.len() > CURSORS {
+            self.cursors.remove(0);
+        }
+        self.last_look = now;
+        for id in &look.ids {
+            if let Some(entry) = self.gates.get_mut(id) {
+                entry.look_at = now.saturating_add(entry.interval);
+            }
+        }
+        self.alarm = None;
+        let mut told = Vec::new();
+        for Reviewed { change, answer } in moved {
+            let Some(ids) = self.by_change.get(&change) else { continue };
+            let moved = match answer {
+                // Several events wait for one change: what it means for each, its hook says.
+                _ if ids.len() > 1 => Moved::Ask,
+                // Believed only about the change that was asked about.
+                Ok(gate) if gate.change.as_ref().is_some_and(|ticket| ticket.id == change) => Moved::To(gate),
+                Ok(_) => Moved::Ask,
+                Err(failure @ (Failure::Refused(_) | Failure::InvalidEvent(_))) => Moved::Lost(failure),
+                Err(failure) => {
+                    tracing::warn!(%change, problem = %super::event::problem(&failure).summary, "a gate could not be read");
+                    continue;
+                }
+            };
+            told.extend(ids.iter().map(|id| (*id, moved.clone())));
+        }
+        // One that joined meanwhile was not asked about.
+        told.retain(|(id, _)| look.ids.binary_search(id).is_ok());
+        told
+    }
+}
+
+impl Entry {
+    /// When a look is asked for.
+    fn next(&self, last_look: Timestamp) -> Timestamp {
+        self.turn(last_look).map_or(self.look_at, |turn| turn.min(self.look_at))
+    }
+
+    /// When time alone may move it, if no look has been since: its timeout, its window.
+    fn turn(&self, last_look: Timestamp) -> Option<Timestamp> {
+        let window = self.waiting.last.window.as_ref();
+        let turns =
+            [expires_at(&self.waiting.last), window.map(|window| window.start), window.map(|window| window.end)];
+        turns.into_iter().flatten().filter(|turn| *turn > last_look).min()
+    }
+}
+
+fn check_after(gate: &Gate) -> Option<Timestamp> {
+    match &gate.verdict {
+        Verdict::Pause(pause) => Some(pause.check_after),
+        _ => None,
+    }
+}
+
+fn expires_at(gate: &Gate) -> Option<Timestamp> {
+    match &gate.verdict {
+        Verdict::Pause(pause) => pause.expires_at,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use itsm_contract::types::{Clearance, Pause, Ticket};
+
+    fn gate(change: &str, check_after: u64, expires_at: Option<u64>) -> Gate {
+        let ticket = |id: &str| Ticket {
+            kind: "change_request".into(),
+            id: id.into(),
+            number: "CHG1".into(),
+            url: String::new(),
+            key: None,
+        };
+        Gate {
+            change: Some(ticket(change)),
+            verdict: Verdict::Pause(Pause { waiting_for: Vec::new(), check_after, expires_at }),
+            approvals: Vec::new(),
+            window: None,
+        }
+    }
+
+    fn waiter(id: Id, change: &str, at: u64) -> Waiter {
+        let gate = gate(change, at + 60_000, Some(at + 600_000));
+        Waiter { id, gate, since: at, asked_at: at, stored_at: at + 10 }
+    }
+
+    fn cursor(name: &str, began_at: u64, ended_at: u64) -> Cursor {
+        Cursor { cursor: name.into(), began_at, ended_at }
+    }
+
+    fn approved(change: &str) -> Reviewed {
+        let clearance = Clearance { reason: "approved".into(), by_policy: false, seal: None };
+        let answer = Ok(Gate { verdict: Verdict::Proceed(clearance), ..gate(change, 0, None) });
+        Reviewed { change: change.into(), answer }
+    }
+
+    #[test]
+    fn a_hundred_gates_that_come_one_by_one_are_looked_at_together_and_once_in_each_interval() {
+        let mut gates = Gates::default();
+        let mut looks = Vec::new();
+        for second in 0..300 {
+            let now = second * 1_000;
+            if second < 100 {
+                gates.add(waiter(second as Id, &format!("c{second}"), now));
+            }
+            if gates.due(now).is_some_and(|due| due <= now) {
+                let look = gates.look(now);
+                looks.push((second, look.waiting.len()));
+                gates.looked(&look, Vec::new(), cursor("c", now, now));
+            }
+        }
+        assert_eq!(looks, [(60, 61), (120, 100), (180, 100), (240, 100)]);
+    }
+
+    #[test]
+    fn a_timeout_is_looked_at_when_it_comes_though_the_next_look_would_be_later() {
+        let mut gates = Gates::default();
+        gates.add(Waiter { gate: gate("c", 60_000, Some(70_000)), ..waiter(1, "c", 0) });
+        let look = gates.look(60_000);
+        gates.looked(&look, Vec::new(), cursor("c", 60_000, 60_000));
+        assert_eq!(gates.due(60_000), Some(70_000));
+    }
+
+    #[test]
+    fn what_was_approved_between_a_hooks_reading_and_its_answer_is_not_passed_over() {
+        let mut gates = Gates::default();
+        gates.add(waiter(1, "a", 0));
+        let look = gates.look(60_000);
+        assert_eq!(look.cursor, None);
+        // Asked before this look ended, and known after it began: this look had it not.
+        gates.add(Waiter { asked_at: 60_100, ..waiter(2, "b", 60_500) });
+        gates.looked(&look, Vec::new(), cursor("first", 60_000, 60_200));
+        let look = gates.look(120_000);
+        assert_eq!(look.cursor, None, "the first cursor has passed what the second gate has not seen");
+        gates.looked(&look, Vec::new(), cursor("second", 120_000, 120_200));
+        assert_eq!(gates.look(180_000).cursor.as_deref(), Some("second"));
+    }
+
+    #[test]
+    fn after_a_restart_the_cursor_serves_unless_a_gate_joined_since_the_last_look() {
+        let last = || Some(cursor("last", 60_000, 60_200));
+        assert_eq!(Gates::restore(vec![waiter(1, "a", 0)], last()).look(90_000).cursor.as_deref(), Some("last"));
+        let late = Waiter { asked_at: 60_100, ..waiter(2, "b", 60_150) };
+        assert_eq!(Gates::restore(vec![waiter(1, "a", 0), late], last()).look(90_000).cursor, None);
+        let later = waiter(3, "c", 60_300);
+        assert_eq!(Gates::restore(vec![later], last()).look(90_000).cursor.as_deref(), Some("last"));
+        let due = Gates::restore(vec![waiter(1, "a", 0)], last()).due(61_000);
+        assert!(due.is_some_and(|due| due <= 61_000), "time has passed: look at once");
+    }
+
+    #[test]
+    fn a_change_for_which_several_events_wait_is_left_to_their_hooks() {
+        let mut gates = Gates::default();
+        gates.add(waiter(1, "a", 0));
+        gates.add(waiter(2, "a", 0));
+        gates.add(waiter(3, "b", 0));
+        let look = gates.look(60_000);
+        let told = gates.looked(&look, vec![approved("a"), approved("b")], cursor("c", 60_000, 60_000));
+        assert_eq!(told.len(), 3);
+        assert_eq!((&told[0], &told[1]), (&(1, Moved::Ask), &(2, Moved::Ask)));
+        assert!(matches!(&told[2], (3, Moved::To(gate)) if matches!(gate.verdict, Verdict::Proceed(_))));
+    }
+
+    #[test]
+    fn an_answer_about_another_change_is_not_believed() {
+        let mut gates = Gates::default();
+        gates.add(waiter(1, "a", 0));
+        let look = gates.look(60_000);
+        let wrong = Reviewed { change: "a".into(), ..approved("z") };
+        assert_eq!(gates.looked(&look, vec![wrong], cursor("c", 1, 1)), [(1, Moved::Ask)]);
+        assert_eq!(gates.looked(&look, vec![approved("z")], cursor("c", 1, 1)), []);
+    }
+}
