@@ -94,7 +94,7 @@ async fn each_type_goes_its_own_way_to_a_closed_change() -> Result<()> {
         ("standard", "type = \"standard\"\ntemplate = \"Publish golden image\""),
     ];
     for (kind, settings) in types {
-        let settings = format!("[change]\n{settings}\n[workflows]\ncmdb = false\nincidents = false");
+        let settings = format!("[change]\n{settings}\n[workflows]\ncmdb = false\nincidents = false\nevidence = false");
         let world = World::builder().settings(&settings).start().await?;
         let mut work = Work::ask(&world, &request(kind)?).await?;
         if kind == "standard" {
@@ -230,7 +230,8 @@ async fn a_free_slot_is_found_for_what_the_change_affects() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_costs_ten_requests_and_a_token_on_one_connection() -> Result<()> {
-    let world = World::builder().settings("[workflows]\ncmdb = false\nincidents = false").start().await?;
+    let world =
+        World::builder().settings("[workflows]\ncmdb = false\nincidents = false\nevidence = false").start().await?;
     let mut work = Work::ask(&world, &request("counted")?).await?;
     assert!(waits_for(work.look().await?).contains("approval by CAB Approval"));
     work.approve().await?;

@@ -112,12 +112,13 @@ fn another_artifact_than_the_approved_one_does_not_proceed() {
     let approved = reread(&host, &instance, &gate);
     proceeds(&approved);
     let mut other = deploy(DeployPhase::Requested, Some(&approved));
-    other.build.image.digest = Some("sha256:bb".into());
+    other.build.image.digest = Some(OTHER_DIGEST.into());
     let gate = host.call(&instance, |plugin| on_deploy(plugin, &other)).unwrap().gate.unwrap();
     assert!(waits_for(&gate).contains("since it was given, somebody edited the artifact"));
     other.gate = None;
     let gate = host.call(&instance, |plugin| on_deploy(plugin, &other)).unwrap().gate.unwrap();
-    assert!(waits_for(&gate).starts_with("approval of the artifact sha256:bb: it was asked for sha256:aa; "));
+    let words = format!("approval of the artifact {OTHER_DIGEST}: it was asked for {DIGEST}; ");
+    assert!(waits_for(&gate).starts_with(&words));
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use crate::instance::Instance;
 use crate::support::*;
-use itsm_contract::events::{DeployPhase, Shortfall};
+use itsm_contract::events::{BuildOutcome, BuildResult, DeployPhase, Shortfall};
 use itsm_contract::types::{Failure, Schedule, System, SystemKind};
 use serde_json::json;
 use servicenow_plugin::build_requested::on_build_requested;
+use servicenow_plugin::change::after_build;
 use servicenow_plugin::deploy::on_deploy;
 
 #[test]
@@ -226,4 +227,53 @@ fn a_slot_that_cannot_be_found_is_a_persons_to_plan() {
     // A person plans it and asks for approval; the gate goes on.
     instance.person_edits(&[("state", "-4"), ("approval", "requested")]);
     assert_eq!(waits_for(&reread(&host, &instance, &gate)), "approval of CHG0030002 (in Assess, requested)");
+}
+
+#[test]
+fn after_a_build_its_change_ends_as_the_settings_say_and_a_redelivery_repeats_nothing() {
+    let passed = || BuildOutcome::Passed;
+    let failed = || BuildOutcome::Failed("no space left".into());
+    let cancelled = || BuildOutcome::Cancelled("not needed".into());
+    // Settings, what the build came to, the state that the change ends in, its code, and what its note says.
+    let cells = [
+        ("after-build", passed(), "3", "successful", "passed. Artifact: sha256:aaaa"),
+        ("after-build", failed(), "3", "unsuccessful", "failed: no space left"),
+        ("after-build", cancelled(), "4", "", "was cancelled: not needed"),
+        ("after-deployment", passed(), "-2", "", "passed. Artifact: sha256:aaaa"),
+        ("after-deployment", failed(), "4", "", "failed: no space left"),
+        ("after-deployment", cancelled(), "4", "", "was cancelled: not needed"),
+        ("never", passed(), "-2", "", "passed. Artifact: sha256:aaaa"),
+        ("never", failed(), "-2", "", "failed: no space left"),
+        ("never", cancelled(), "-2", "", "was cancelled: not needed"),
+    ];
+    for (close, outcome, state, code, words) in cells {
+        let host = Host::with(json!({"change": {"close": close}}));
+        let instance = Instance::new();
+        let gate = requested(&host, &instance);
+        instance.approve();
+        let result = BuildResult { outcome: outcome.clone(), ..build_result(&gate) };
+        for _ in 0..3 {
+            assert_eq!(host.call(&instance, |plugin| after_build(plugin, &result)), []);
+        }
+        let change = instance.change();
+        let label = format!("{close}, {outcome:?}");
+        assert_eq!((change["state"].as_str(), change["close_code"].as_str()), (state, code), "{label}");
+        assert_eq!(change["work_notes"].matches(words).count(), 1, "{label}: {}", change["work_notes"]);
+    }
+}
+
+#[test]
+fn a_linked_change_is_noted_and_never_withdrawn() {
+    let (host, instance) = (host(), Instance::new());
+    let made = instance.person_makes(&[("assignment_group", "287ebd7da9fe198100f92cc8d1d2154e")]);
+    let mut request = build_request("b-1");
+    request.change_number = Some(made["number"].clone());
+    let gate = host.call(&instance, |plugin| on_build_requested(plugin, &request)).unwrap();
+    let result = BuildResult { outcome: BuildOutcome::Cancelled("not needed".into()), ..build_result(&gate) };
+    for _ in 0..2 {
+        assert_eq!(host.call(&instance, |plugin| after_build(plugin, &result)), []);
+    }
+    let change = instance.change();
+    assert_eq!(change["state"], "-4");
+    assert_eq!(change["work_notes"].matches("was cancelled: not needed").count(), 1);
 }

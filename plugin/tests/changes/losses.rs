@@ -2,7 +2,7 @@
 
 use crate::instance::{Instance, Loss, Row};
 use crate::support::*;
-use itsm_contract::events::{BuildOutcome, BuildResult, DeployPhase};
+use itsm_contract::events::DeployPhase;
 use itsm_contract::types::{Gate, Schedule, System, SystemKind, Verdict};
 use servicenow_plugin::approvals::check;
 use servicenow_plugin::build_requested::on_build_requested;
@@ -111,17 +111,7 @@ fn play(host: &Host, instance: &Instance) -> usize {
         }
     }
     proceeds(&gate);
-    let result = BuildResult {
-        delivery: delivery("b-1-finished", 1),
-        build: build(Some("sha256:aa")),
-        environment: None,
-        outcome: BuildOutcome::Passed,
-        thing: None,
-        tests: None,
-        gate: Some(gate.clone()),
-        files: Vec::new(),
-        labels: Vec::new(),
-    };
+    let result = build_result(&gate);
     assert!((0..3).any(|_| host.call(instance, |plugin| after_build(plugin, &result)).is_empty()));
     for phase in [DeployPhase::Requested, DeployPhase::Started, DeployPhase::Succeeded] {
         let event = deploy(phase, Some(&gate));

@@ -2,7 +2,7 @@
 
 use crate::instance::Instance;
 use itsm_contract::answers::{Review, Waiting};
-use itsm_contract::events::{BuildRequest, DeployEvent, DeployPhase};
+use itsm_contract::events::{BuildOutcome, BuildRequest, BuildResult, DeployEvent, DeployPhase};
 use itsm_contract::types::{Build, Delivery, Environment, Gate, Image, System, SystemKind, Tier, Timestamp, Verdict};
 use servicenow_plugin::approvals::check;
 use servicenow_plugin::build_requested::on_build_requested;
@@ -12,6 +12,10 @@ use std::cell::RefCell;
 
 /// 2026-11-24 09:00:00 UTC.
 pub const NOON: Timestamp = 1_795_510_800_000;
+/// The artifact of the build.
+pub const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// Another one.
+pub const OTHER_DIGEST: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 pub const MINUTE: u64 = 60_000;
 pub const HOUR: u64 = 60 * MINUTE;
 
@@ -42,7 +46,7 @@ impl Host {
     pub fn with(more: serde_json::Value) -> Self {
         let mut settings = serde_json::json!({
             "instance": {"url": "https://x.service-now.com", "credential": "sn"},
-            "workflows": {"cmdb": false, "incidents": false},
+            "workflows": {"cmdb": false, "incidents": false, "evidence": false},
         });
         for (section, values) in more.as_object().unwrap() {
             settings[section] = values.clone();
@@ -115,6 +119,21 @@ pub fn build_request(key: &str) -> BuildRequest {
     }
 }
 
+/// The build, ended well.
+pub fn build_result(gate: &Gate) -> BuildResult {
+    BuildResult {
+        delivery: delivery("b-1-finished", 1),
+        build: build(Some(DIGEST)),
+        environment: None,
+        outcome: BuildOutcome::Passed,
+        thing: None,
+        tests: None,
+        gate: Some(gate.clone()),
+        files: Vec::new(),
+        labels: Vec::new(),
+    }
+}
+
 pub fn deploy(phase: DeployPhase, gate: Option<&Gate>) -> DeployEvent {
     let name = match &phase {
         DeployPhase::Requested => "requested",
@@ -126,7 +145,7 @@ pub fn deploy(phase: DeployPhase, gate: Option<&Gate>) -> DeployEvent {
     DeployEvent {
         delivery: delivery(&format!("deploy-88-{name}"), 1),
         deployment_id: "deploy-88".into(),
-        build: build(Some("sha256:aa")),
+        build: build(Some(DIGEST)),
         environment: Environment { name: "prod-eu-1".into(), tier: Tier::Production },
         systems: vec![System { name: "web-01".into(), kind: SystemKind::Virtual, identifiers: Vec::new() }],
         phase,
