@@ -16,6 +16,7 @@ mod check;
 mod connect;
 mod demo;
 mod evidence;
+mod mapping;
 mod progress;
 mod session;
 mod sim;
@@ -62,6 +63,9 @@ enum Command {
     /// Prove that the evidence in ServiceNow is what was put there
     #[command(subcommand)]
     Evidence(evidence::Evidence),
+    /// Begin a mapping of your own
+    #[command(subcommand)]
+    Mapping(mapping::Mapping),
 }
 
 /// How a command ended, as its exit code.
@@ -109,6 +113,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Sim(sim) => sim.run().await,
             Command::Audit(audit) => audit.run(),
             Command::Evidence(evidence) => evidence.run().await,
+            Command::Mapping(mapping) => mapping.run(),
         }
     })
 }

@@ -129,3 +129,22 @@ fn no_proxy_names_hosts_and_domains() {
         assert!(!no_proxy(list, host), "{list}");
     }
 }
+
+#[tokio::test]
+async fn a_certificate_is_trusted_when_the_grants_bundle_says_so_and_for_its_own_name_alone() {
+    use crate::servicenow::Instance;
+    let instance = Instance::builder().tls(true).start().await.unwrap();
+    let bundle = instance.certificate().unwrap().as_bytes();
+    let path = "/api/now/table/incident?sysparm_limit=1";
+    let get = async |bundle: Option<&[u8]>, url: String| {
+        let client = client(&Egress::to(&url).unwrap(), &Route::Direct, bundle).unwrap();
+        client.get(format!("{url}{path}")).send().await.map_err(|error| error_of(&error))
+    };
+    let unknown = get(None, instance.url()).await.err().unwrap();
+    assert!(matches!(unknown, Error::TlsCertificateError), "{unknown:?}");
+    assert_eq!(get(Some(bundle), instance.url()).await.unwrap().status(), 401);
+    // The certificate is good for 127.0.0.1 and not for this address of the same machine.
+    let other = format!("https://127.0.0.2:{}", instance.address().port());
+    let reached = get(Some(bundle), other).await;
+    assert!(reached.is_err(), "{reached:?}");
+}
