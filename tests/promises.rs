@@ -1,11 +1,14 @@
 //! The product's promises, end to end. One binary, since linking a wasmtime host takes longer than most of these tests;
 //! one file for each section.
 
+mod away;
 mod bad_input;
 mod change_requests;
 mod cmdb;
 mod evidence;
+mod exactly_once;
 mod incidents;
+mod kill;
 mod losses;
 mod main_job;
 mod mapping;

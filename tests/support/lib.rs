@@ -12,12 +12,16 @@
 
 mod binary;
 mod guests;
+mod outbox;
 mod person;
+mod snapshot;
 mod world;
 
 pub use binary::{Harness, Run, Running};
 pub use guests::{returning, running, skipped};
+pub use outbox::{eager, pacing};
 pub use person::Person;
+pub use snapshot::Snapshot;
 pub use world::{Builder, World};
 
 use anyhow::{Context as _, Result};

@@ -2,15 +2,18 @@
 
 use crate::Person;
 use anyhow::{Context as _, Result};
-use host_harness::grant::{AuditLog, Credential, Egress, Grant};
+use host_harness::grant::{AuditLog, Credential, Egress, Grant, Observer};
 use host_harness::guest;
-use host_harness::runtime::{Host, Plugin, limits::Limits};
+use host_harness::runtime::{Host, Loaded, Plugin, limits::Limits};
 use host_harness::servicenow::{self, Instance, Record};
 use host_harness::settings::Settings;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
+
+/// The credential's file in a world's folder.
+const CREDENTIAL: &str = "credential.json";
 
 /// Both, and what they leave. Everything ends when this is dropped.
 pub struct World {
@@ -19,6 +22,8 @@ pub struct World {
     /// The instance.
     pub servicenow: Instance,
     folder: TempDir,
+    loaded: Loaded,
+    settings: String,
 }
 
 /// What is special about a world.
@@ -50,6 +55,17 @@ impl World {
     /// Where the audit log is.
     pub fn audit(&self) -> PathBuf {
         self.folder.path().join("audit.jsonl")
+    }
+
+    /// The same plugin on another host, which is watched.
+    pub fn another(&self, name: &str, observer: Arc<dyn Observer>) -> Result<Plugin> {
+        let audit = AuditLog::open(&self.folder.path().join(format!("audit-{name}.jsonl")))?;
+        let credential = self.folder.path().join(CREDENTIAL);
+        let grant = Grant::builder(self.settings.clone(), Egress::to(&self.servicenow.url())?, Arc::new(audit))
+            .credential(Credential::parse(&format!("servicenow=file:{}", credential.display()))?)
+            .observer(observer)
+            .build()?;
+        Ok(self.loaded.plugin(grant)?)
     }
 
     /// A folder that goes with this world.
@@ -117,7 +133,7 @@ impl Builder {
         let account = servicenow.account();
         let secret =
             self.credential.unwrap_or_else(|| json!({"user": account.user, "password": account.password}).to_string());
-        let file = folder.path().join("credential.json");
+        let file = folder.path().join(CREDENTIAL);
         std::fs::write(&file, secret)?;
         let url = servicenow.url();
         let text = format!("[instance]\nurl = \"{url}\"\ncredential = \"servicenow\"\n\n{}", self.settings);
@@ -126,13 +142,14 @@ impl Builder {
         let grant = Grant::builder(settings.to_json(), Egress::to(&url)?, Arc::new(audit))
             .credential(Credential::parse(&format!("servicenow=file:{}", file.display()))?)
             .build()?;
-        let plugin = load(self.limits, self.mapping).await?.plugin(grant)?;
-        Ok(World { plugin, servicenow, folder })
+        let loaded = load(self.limits, self.mapping).await?;
+        let plugin = loaded.plugin(grant)?;
+        Ok(World { plugin, servicenow, folder, loaded, settings: settings.to_json() })
     }
 }
 
 /// The plugin with the stock mapping, built once and compiled once, however many tests run at once; or with another one.
-async fn load(limits: Limits, mapping: Option<Vec<u8>>) -> Result<host_harness::runtime::Loaded> {
+async fn load(limits: Limits, mapping: Option<Vec<u8>>) -> Result<Loaded> {
     tokio::task::spawn_blocking(move || {
         let component = guest::stock_component().map_err(|error| anyhow::anyhow!("{error}"))?;
         let compiled = component.with_file_name("compiled");
