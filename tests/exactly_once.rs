@@ -7,11 +7,16 @@ use itsm_contract::answers::Event;
 use itsm_contract::events::{BuildRequest, BuildResult, DeployEvent, DeployPhase};
 use itsm_contract::types::Gate;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tests::{Snapshot, World, eager, event};
+use tokio::task::JoinSet;
 
 /// Every so many cells one is run, unless `ITSM_TEST_FULL` is set.
-const SAMPLE: usize = 9;
+const SAMPLE: usize = 11;
+
+/// Cells at once: each waits most of the time.
+const AT_ONCE: usize = 8;
 
 /// Until a flow must have come to its end: the longest fault is a stall, which ends after [`REPLY_TIMEOUT`].
 const LONGEST: Duration = Duration::from_secs(60);
@@ -165,31 +170,49 @@ async fn disturbed(flow: Flow, nth: usize, action: Action, expected: &Snapshot) 
 async fn whatever_request_is_lost_and_however_the_records_are_those_of_an_undisturbed_run() -> Result<()> {
     let sample = if std::env::var_os("ITSM_TEST_FULL").is_some() { 1 } else { SAMPLE };
     let (mut cells, mut met, mut wrong) = (0, 0, Vec::new());
+    let mut running = JoinSet::new();
     for flow in FLOWS {
         let (expected, requests) = undisturbed(flow).await.with_context(|| format!("{flow:?} without a fault"))?;
         let again = undisturbed(flow).await?.0;
         ensure!(again == expected, "{flow:?} differs by itself:\n{}", again.difference(&expected).unwrap_or_default());
+        let expected = Arc::new(expected);
         for nth in 1..=requests {
             for (index, (name, action)) in faults().into_iter().enumerate() {
                 if (nth * 13 + index) % sample != 0 {
                     continue;
                 }
                 cells += 1;
-                match disturbed(flow, nth, action, &expected).await {
-                    Ok((was_met, difference)) => {
-                        met += usize::from(was_met);
-                        wrong.extend(difference.map(|what| format!("{flow:?}, request {nth}, {name}:\n{what}")));
-                    }
-                    Err(error) => wrong.push(format!("{flow:?}, request {nth}, {name}: {error:#}")),
+                let (expected, cell) = (expected.clone(), format!("{flow:?}, request {nth}, {name}"));
+                running.spawn(async move { (cell, disturbed(flow, nth, action, &expected).await) });
+                while running.len() >= AT_ONCE {
+                    tell(running.join_next().await, &mut met, &mut wrong)?;
                 }
             }
         }
+    }
+    while let Some(ended) = running.join_next().await {
+        tell(Some(ended), &mut met, &mut wrong)?;
     }
     println!("{cells} cells, {met} of them with the fault met");
     if !wrong.is_empty() {
         bail!("{} of {cells} cells differ:\n{}", wrong.len(), wrong.join("\n\n"));
     }
     ensure!(met * 10 >= cells * 9, "the faults met {met} of {cells} cells");
+    Ok(())
+}
+
+type Cell = (String, Result<(bool, Option<String>)>);
+
+/// Counts a cell that ended.
+fn tell(ended: Option<Result<Cell, tokio::task::JoinError>>, met: &mut usize, wrong: &mut Vec<String>) -> Result<()> {
+    let (cell, outcome) = ended.context("no cell runs")??;
+    match outcome {
+        Ok((was_met, difference)) => {
+            *met += usize::from(was_met);
+            wrong.extend(difference.map(|what| format!("{cell}:\n{what}")));
+        }
+        Err(error) => wrong.push(format!("{cell}: {error:#}")),
+    }
     Ok(())
 }
 

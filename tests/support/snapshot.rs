@@ -1,7 +1,7 @@
 //! What an instance holds, without what differs from run to run: times, and the ids and numbers that the instance gives.
 
 use crate::World;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The tables that the plugin writes, and those that follow from it.
 const TABLES: [&str; 8] = [
@@ -26,13 +26,19 @@ pub struct Snapshot(BTreeMap<&'static str, Vec<BTreeMap<String, String>>>);
 impl Snapshot {
     /// Of all that the instance holds now.
     pub fn of(world: &World) -> Self {
-        // Ids that follow from the event are the same in every run.
-        let ours: BTreeSet<String> =
-            TABLES.iter().flat_map(|table| world.made(table)).map(|record| record.sys_id().to_owned()).collect();
+        // Ids that follow from the event are the same in every run; of what is identified, the name is.
+        let mut known: BTreeMap<String, String> = BTreeMap::new();
+        for table in ["change_request", "incident"] {
+            let made = world.made(table);
+            known.extend(made.iter().map(|record| (record.sys_id().to_owned(), record.sys_id().to_owned())));
+        }
+        for item in world.servicenow.records("cmdb_ci") {
+            known.insert(item.sys_id().to_owned(), format!("<{} {}>", item.table(), item.get("name")));
+        }
         let url = world.servicenow.url();
         let fields = |record: &host_harness::servicenow::Record| {
             let kept = record.values().filter(|(name, value)| !VOLATILE.contains(name) && !value.is_empty());
-            kept.map(|(name, value)| (name.to_owned(), steady(&value.replace(&url, "<url>"), &ours))).collect()
+            kept.map(|(name, value)| (name.to_owned(), steady(&value.replace(&url, "<url>"), &known))).collect()
         };
         let tables = TABLES.map(|table| {
             let mut records: Vec<BTreeMap<_, _>> = world.servicenow.records(table).iter().map(fields).collect();
@@ -40,11 +46,6 @@ impl Snapshot {
             (table, records)
         });
         Self(BTreeMap::from(tables))
-    }
-
-    /// Records of a table.
-    pub fn count(&self, table: &str) -> usize {
-        self.0.get(table).map_or(0, Vec::len)
     }
 
     /// How this differs from what was expected; none where it does not.
@@ -65,7 +66,7 @@ impl Snapshot {
 }
 
 /// Text without times, foreign ids and numbers.
-fn steady(text: &str, ours: &BTreeSet<String>) -> String {
+fn steady(text: &str, known: &BTreeMap<String, String>) -> String {
     let (mut steady, mut rest) = (String::new(), text);
     while let Some(first) = rest.chars().next() {
         if let Some(length) = time(rest) {
@@ -86,7 +87,7 @@ fn steady(text: &str, ours: &BTreeSet<String>) -> String {
                 .is_some_and(|digits| digits.len() > 3 && digits.bytes().all(|d| d.is_ascii_digit()))
         });
         steady.push_str(match () {
-            () if is_id && !ours.contains(this) => "<id>",
+            () if is_id => known.get(this).map_or("<id>", String::as_str),
             () if is_number => "<number>",
             () => this,
         });
