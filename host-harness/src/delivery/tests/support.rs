@@ -212,11 +212,12 @@ impl Scene {
         self.status(key).await
     }
 
-    /// Lets time pass, from one alarm to the next, until it holds.
+    /// Lets time pass, from one alarm to the next and while nothing is under way, until it holds.
     pub async fn while_time_passes(&self, mut holds: impl AsyncFnMut(&Self) -> bool) {
         while !holds(self).await {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            if let Some(at) = self.clock.next_wake() {
+            let wake = self.clock.next_wake().filter(|_| self.outbox.depth().in_flight == 0);
+            if let Some(at) = wake {
                 self.clock.advance(Duration::from_millis(at.saturating_sub(self.clock.now())));
             }
         }
