@@ -9,7 +9,7 @@ use wit_parser::Resolve;
 /// Where [`returning`] puts what a mapping answers.
 const ANSWER: usize = 64;
 
-/// A mapping whose `apply` runs this code, and answers what lies at [`ANSWER`] where it comes to an end.
+/// A mapping whose `apply` runs this code, and answers what lies at `ANSWER` where it comes to an end.
 pub fn running(apply: &str, data: &str) -> Result<Vec<u8>> {
     let interface = "openfactory:itsm-mapping/mapping@0.1.0";
     let mut module = wat::parse_str(format!(
