@@ -1,6 +1,7 @@
 //! The product's promises, end to end. One binary, since linking a wasmtime host takes longer than most of these tests;
 //! one file for each section.
 
+mod at_once;
 mod away;
 mod bad_input;
 mod change_requests;

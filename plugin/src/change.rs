@@ -30,9 +30,10 @@ pub use state::{Answer, Kind, State};
 pub use step::{failing_conditions, submit};
 pub use work::Work;
 
+use crate::gate;
 use crate::plugin::Plugin;
-use crate::servicenow::{Error, Kind as ErrorKind, Record};
-use itsm_contract::types::{Approval, Timestamp};
+use crate::servicenow::{Error, Kind as ErrorKind, List, Query, Record};
+use itsm_contract::types::{Approval, Ticket, Timestamp};
 
 /// The table.
 pub const TABLE: &str = "change_request";
@@ -142,11 +143,23 @@ impl Change {
     }
 }
 
-/// Every approver's answer to a change request, oldest first.
+/// Every approver's answer to the change request that a host hands back, oldest first; or why they cannot be told.
 ///
 /// # Errors
-/// Where ServiceNow cannot be asked.
-pub fn approvers(plugin: &Plugin, sys_id: &str) -> Result<Vec<Approval>, Error> {
-    let rows = crate::gate::approvers::read(plugin, sys_id)?;
-    Ok(rows.into_iter().map(|row| row.approval).collect())
+/// Where ServiceNow cannot be asked, or the record is another one than `ticket` says.
+pub fn approvers(plugin: &Plugin, ticket: &Ticket) -> Result<Result<Vec<Approval>, Error>, Error> {
+    let rows = if is_renamed(ticket) {
+        gate::approvers::read(plugin, &Held::read(plugin, ticket)?.change.sys_id)
+    } else {
+        let query = Query::new().equals("sys_id", &ticket.id);
+        let change = List { table: TABLE, query, fields: FIELDS, limit: 2, is_displayed: false };
+        let mut found = plugin.client().lists(&[change, gate::approvers::of(&[&ticket.id])])?.into_iter();
+        let changes = found.next().unwrap_or_else(|| Ok(Vec::new()))?;
+        let change = changes.iter().find(|change| change.text("sys_id") == ticket.id).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("GET {TABLE}")).with_detail(format!("{} is gone", ticket.number))
+        })?;
+        Held::believe(plugin, Change::read(change)?, ticket)?;
+        found.next().unwrap_or_else(|| Ok(Vec::new())).map(|rows| gate::approvers::rows(&rows, &ticket.id))
+    };
+    Ok(rows.map(|rows| rows.into_iter().map(|row| row.approval).collect()))
 }

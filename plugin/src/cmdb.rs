@@ -16,7 +16,6 @@ mod tests;
 
 pub use key::system as system_key;
 
-use crate::event::invalid;
 use crate::mapping::compare;
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Kind, Query};
@@ -71,32 +70,22 @@ fn run(plugin: &Plugin, event: &DeployEvent, mode: Mode) -> Recorded {
     if !plugin.settings().workflows.cmdb {
         return recorded;
     }
-    let outcome = receivers(event).and_then(|systems| match systems {
-        Some(systems) => plan::run(plugin, event, &systems, mode, &mut recorded),
-        None => Ok(()),
-    });
-    recorded.unfinished.extend(outcome.err());
+    if let Some(systems) = receivers(event) {
+        let outcome = plan::run(plugin, event, &systems, mode, &mut recorded);
+        recorded.unfinished.extend(outcome.err());
+    }
     recorded
 }
 
 /// The systems that have the image now; none where the phase says nothing about that.
-fn receivers(event: &DeployEvent) -> Result<Option<Vec<&System>>, Failure> {
-    for (index, system) in event.systems.iter().enumerate() {
-        if event.systems.iter().take(index).any(|earlier| earlier.name == system.name) {
-            return Err(invalid("systems", &format!("holds `{}` twice", system.name)));
-        }
-    }
+fn receivers(event: &DeployEvent) -> Option<Vec<&System>> {
     match &event.phase {
-        DeployPhase::Succeeded => Ok(Some(event.systems.iter().collect())),
+        DeployPhase::Succeeded => Some(event.systems.iter().collect()),
         DeployPhase::Failed(shortfall) => {
-            let is_known = |name: &&String| event.systems.iter().any(|system| system.name == **name);
-            if let Some(name) = shortfall.received.iter().find(|name| !is_known(name)) {
-                return Err(invalid("phase.failed.received", &format!("holds `{name}`, which is none of `systems`")));
-            }
             let has_it = |system: &&System| shortfall.received.contains(&system.name);
-            Ok(Some(event.systems.iter().filter(has_it).collect()).filter(|systems: &Vec<_>| !systems.is_empty()))
+            Some(event.systems.iter().filter(has_it).collect()).filter(|systems: &Vec<_>| !systems.is_empty())
         }
-        DeployPhase::Requested | DeployPhase::Started | DeployPhase::Cancelled(_) => Ok(None),
+        DeployPhase::Requested | DeployPhase::Started | DeployPhase::Cancelled(_) => None,
     }
 }
 

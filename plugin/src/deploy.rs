@@ -12,12 +12,10 @@ use itsm_contract::types::{Failure, Verdict};
 /// redelivery does only that.
 ///
 /// # Errors
-/// For `requested`, as for a build; every other phase tells what is unfinished instead.
+/// `InvalidEvent` where the event makes no sense. For `requested`, as for a build; every other phase tells what is
+/// unfinished instead.
 pub fn on_deploy(plugin: &Plugin, event: &DeployEvent) -> Result<Deployment, Failure> {
-    crate::event::check(&event.delivery, &event.build)?;
-    if event.deployment_id.trim().is_empty() {
-        return Err(crate::event::invalid("deployment-id", "is empty"));
-    }
+    crate::event::check_deployment(event)?;
     let mut answer = Deployment { gate: None, items: Vec::new(), resolved: Vec::new(), unfinished: Vec::new() };
     match &event.phase {
         DeployPhase::Requested => {

@@ -1,6 +1,7 @@
 //! What every event must hold before anything is done for it.
 
-use itsm_contract::types::{Build, Delivery, Failure, Problem};
+use itsm_contract::events::{DeployEvent, DeployPhase};
+use itsm_contract::types::{Build, Delivery, Failure, Problem, System};
 
 /// An event that makes no sense, and the field that makes none.
 pub fn invalid(field: &str, what: &str) -> Failure {
@@ -17,9 +18,94 @@ pub fn invalid(field: &str, what: &str) -> Failure {
 /// # Errors
 /// `InvalidEvent`, naming the first field that is empty.
 pub fn check(delivery: &Delivery, build: &Build) -> Result<(), Failure> {
-    let fields = [("delivery.key", &delivery.key), ("build.id", &build.id), ("build.image.name", &build.image.name)];
+    let image = &build.image;
+    let fields = [
+        ("delivery.key", &delivery.key),
+        ("build.id", &build.id),
+        ("build.image.name", &image.name),
+        ("build.image.version", &image.version),
+    ];
     match fields.into_iter().find(|(_, value)| value.trim().is_empty()) {
         Some((field, _)) => Err(invalid(field, "is empty")),
         None => Ok(()),
+    }
+}
+
+/// Checks what a deployment has besides: its id, its environment, its systems, and those of them that received the image.
+///
+/// # Errors
+/// `InvalidEvent`, naming the first field that makes no sense.
+pub fn check_deployment(event: &DeployEvent) -> Result<(), Failure> {
+    check(&event.delivery, &event.build)?;
+    let fields = [("deployment-id", &event.deployment_id), ("environment.name", &event.environment.name)];
+    if let Some((field, _)) = fields.into_iter().find(|(_, value)| value.trim().is_empty()) {
+        return Err(invalid(field, "is empty"));
+    }
+    check_systems(&event.systems)?;
+    let DeployPhase::Failed(shortfall) = &event.phase else { return Ok(()) };
+    let is_known = |name: &&String| event.systems.iter().any(|system| system.name == **name);
+    match shortfall.received.iter().find(|name| !is_known(name)) {
+        Some(name) => Err(invalid("phase.failed.received", &format!("holds `{name}`, which is none of `systems`"))),
+        None => Ok(()),
+    }
+}
+
+/// Checks that every system has a name, and none the name of another.
+///
+/// # Errors
+/// `InvalidEvent`, naming the first that has not.
+pub fn check_systems(systems: &[System]) -> Result<(), Failure> {
+    let mut seen = std::collections::BTreeSet::new();
+    for (index, system) in systems.iter().enumerate() {
+        if system.name.trim().is_empty() {
+            return Err(invalid(&format!("systems[{index}].name"), "is empty"));
+        }
+        if !seen.insert(system.name.as_str()) {
+            return Err(invalid("systems", &format!("holds `{}` twice", system.name)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refused(name: &str, value: serde_json::Value) -> String {
+        let mut event = json!({
+            "delivery": {"key": "k", "attempt": 1, "occurred-at": "2026-11-24T10:00:00Z"},
+            "build": {"id": "b", "image": {"name": "i", "version": "1"}},
+            "environment": {"name": "prod", "tier": "production"},
+            "deployment-id": "d",
+            "phase": {"failed": {"why": "power", "received": ["a"]}},
+            "systems": [{"name": "a", "kind": "virtual", "identifiers": {}}],
+            "labels": {},
+        });
+        if let Some(place) = event.pointer_mut(name) {
+            *place = value;
+        }
+        let event: DeployEvent = serde_json::from_value(event).unwrap();
+        match check_deployment(&event) {
+            Err(Failure::InvalidEvent(problem)) => problem.summary,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_deployment_that_makes_no_sense_is_refused_by_the_name_of_its_field() {
+        let system = |name: &str| json!({"name": name, "kind": "virtual", "identifiers": {}});
+        let cases = [
+            ("/delivery/key", json!(" "), "`delivery.key` is empty"),
+            ("/build/image/version", json!(""), "`build.image.version` is empty"),
+            ("/deployment-id", json!(""), "`deployment-id` is empty"),
+            ("/environment/name", json!(""), "`environment.name` is empty"),
+            ("/systems", json!([system("a"), system("")]), "`systems[1].name` is empty"),
+            ("/systems", json!([system("a"), system("a")]), "`systems` holds `a` twice"),
+            ("/phase/failed/received", json!(["b"]), "`phase.failed.received` holds `b`, which is none of `systems`"),
+        ];
+        for (name, value, expected) in cases {
+            assert_eq!(refused(name, value), expected);
+        }
     }
 }

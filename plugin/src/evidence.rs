@@ -34,15 +34,16 @@ pub struct Recorded {
     pub unfinished: Vec<Failure>,
 }
 
-/// Keeps a build's evidence with its change request, once however often it is delivered. `approvers` reads every
-/// approver's answer.
+/// Keeps a build's evidence with its change request, once however often it is delivered. `approvers` proves that the record
+/// is that change request, and reads every approver's answer.
 ///
 /// # Errors
-/// `InvalidEvent` where a file or a digest makes no sense, `Retry` where ServiceNow cannot be asked for the moment.
+/// `InvalidEvent` where a file or a digest makes no sense, `Retry` where ServiceNow cannot be asked for the moment or the
+/// record is another one.
 pub fn record(
     plugin: &Plugin,
     event: &BuildResult,
-    approvers: impl FnOnce(&Plugin, &str) -> Result<Vec<Approval>, Error>,
+    approvers: impl FnOnce(&Plugin, &Ticket) -> Result<Result<Vec<Approval>, Error>, Error>,
 ) -> Result<Recorded, Failure> {
     for (index, file) in event.files.iter().enumerate() {
         check(index, file)?;
@@ -126,10 +127,10 @@ fn change_of(event: &BuildResult) -> Result<Option<&Ticket>, Failure> {
 fn read_approvals(
     plugin: &Plugin,
     change: &Ticket,
-    approvers: impl FnOnce(&Plugin, &str) -> Result<Vec<Approval>, Error>,
+    approvers: impl FnOnce(&Plugin, &Ticket) -> Result<Result<Vec<Approval>, Error>, Error>,
     recorded: &mut Recorded,
 ) -> Result<Result<Vec<Approval>, String>, Failure> {
-    match approvers(plugin, &change.id) {
+    match approvers(plugin, change)? {
         Ok(approvals) => Ok(Ok(approvals)),
         Err(error) if error.kind.is_passing() => Err(error.into()),
         Err(error) => {
@@ -173,7 +174,8 @@ fn keep(
         attachments.settle()?;
     }
     if placement != Placement::Attach {
-        link::note(plugin, change, &statement.digest, &link::text(event, &statement, &context.files))?;
+        let text = link::text(event, &statement, &context.files);
+        link::note(plugin, change, &statement.digest, &text, &event.delivery.key)?;
     }
     recorded.attached.push(change.clone());
     Ok(statement)

@@ -7,9 +7,10 @@ use itsm_contract::{answers::Incident, events::FailureEvent, types::Failure};
 /// Opens an incident, or adds to the one that is open for the same thing; none where the settings ask for none.
 ///
 /// # Errors
-/// Where ServiceNow cannot be asked, or refuses.
+/// `InvalidEvent` where the event makes no sense; where ServiceNow cannot be asked, or refuses.
 pub fn on_failure(plugin: &Plugin, failed: &FailureEvent) -> Result<Option<Incident>, Failure> {
     event::check(&failed.delivery, &failed.build)?;
+    event::check_systems(&failed.systems)?;
     let answer = if incident::is_wanted(plugin, failed) { Some(incident::open(plugin, failed)?) } else { None };
     incident::delivered(plugin, &failed.delivery)?;
     Ok(answer)

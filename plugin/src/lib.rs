@@ -21,6 +21,7 @@ pub mod failure;
 pub mod gate;
 pub mod identity;
 pub mod incident;
+pub mod journal;
 pub mod mapping;
 pub mod plugin;
 pub mod servicenow;

@@ -5,6 +5,7 @@
 
 use super::{Change, FIELDS, Held, TABLE};
 use crate::identity::digest;
+use crate::journal;
 use crate::plugin::Plugin;
 use itsm_contract::types::Failure;
 use serde_json::Map;
@@ -36,7 +37,7 @@ pub fn note(plugin: &Plugin, held: &Held, text: &str, key: &str) -> Result<bool,
     }
     let mut values = Map::new();
     values.insert("work_notes".into(), marked(text, key).into());
-    plugin.client().update(TABLE, &held.change.sys_id, values, "number")?;
+    journal::write(plugin, &held.ticket, values, &marker(key), "number", key)?;
     plugin.audit("change.noted", key, Some(&held.ticket), &[("note", text)]);
     Ok(true)
 }

@@ -20,6 +20,7 @@ pub fn preview(plugin: &Plugin, event: &Event) -> Result<Vec<Planned>, Failure> 
         Event::BuildFinished(result) => finished(plugin, result),
         Event::Failed(failed) => {
             crate::event::check(&failed.delivery, &failed.build)?;
+            crate::event::check_systems(&failed.systems)?;
             match incident::is_wanted(plugin, failed) {
                 true => Ok(vec![incident::plan(plugin, failed)?]),
                 false => Ok(Vec::new()),
@@ -41,7 +42,7 @@ fn finished(plugin: &Plugin, result: &BuildResult) -> Result<Vec<Planned>, Failu
 }
 
 fn deployed(plugin: &Plugin, event: &DeployEvent) -> Result<Vec<Planned>, Failure> {
-    crate::event::check(&event.delivery, &event.build)?;
+    crate::event::check_deployment(event)?;
     let mut planned: Vec<Planned> = change::plan(plugin, Work::Deployment(event))?.into_iter().collect();
     planned.extend(cmdb::plan(plugin, event)?);
     if event.phase == DeployPhase::Succeeded {

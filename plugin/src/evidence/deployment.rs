@@ -34,7 +34,7 @@ pub fn deployed(plugin: &Plugin, event: &DeployEvent, items: &[Item], change: &T
     }
     if plugin.settings().evidence.placement != Placement::Attach {
         let text = format!("Evidence of {}: {}", event.deployment_id, statement.digest);
-        super::link::note(plugin, change, &statement.digest, &text)?;
+        super::link::note(plugin, change, &statement.digest, &text, &event.delivery.key)?;
     }
     let mut details =
         vec![("digest", statement.digest.as_str()), ("about", &event.deployment_id), ("name", name.as_str())];

@@ -1,6 +1,7 @@
 //! Evidence that is linked from the change request: one work note that names every digest.
 
 use super::statement::{File, Kept, Statement};
+use crate::journal;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Query};
 use itsm_contract::events::BuildResult;
@@ -12,7 +13,7 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked, or refuses.
-pub fn note(plugin: &Plugin, change: &Ticket, digest: &str, text: &str) -> Result<(), Error> {
+pub fn note(plugin: &Plugin, change: &Ticket, digest: &str, text: &str, key: &str) -> Result<(), Error> {
     let query = Query::new().equals("sys_id", &change.id);
     let found = plugin.client().list_displayed(&change.kind, &query, "sys_id,work_notes", 2)?;
     let record = found.iter().find(|record| record.text("sys_id") == change.id.as_str());
@@ -21,7 +22,7 @@ pub fn note(plugin: &Plugin, change: &Ticket, digest: &str, text: &str) -> Resul
     }
     let mut values = Map::new();
     values.insert("work_notes".into(), text.into());
-    plugin.client().update(&change.kind, &change.id, values, "number")?;
+    journal::write(plugin, change, values, digest, "number", key)?;
     Ok(())
 }
 

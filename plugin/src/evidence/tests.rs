@@ -35,9 +35,14 @@ fn event() -> BuildResult {
     .unwrap()
 }
 
-fn approvals(_: &Plugin, _: &str) -> Result<Vec<Approval>, Error> {
+fn approvals(_: &Plugin, _: &Ticket) -> Result<Result<Vec<Approval>, Error>, Error> {
     let comment = Some("tested".into());
-    Ok(vec![Approval { approver: "Ana".into(), decision: Decision::Approved, comment, at: Some(1_795_500_000_000) }])
+    Ok(Ok(vec![Approval {
+        approver: "Ana".into(),
+        decision: Decision::Approved,
+        comment,
+        at: Some(1_795_500_000_000),
+    }]))
 }
 
 fn run(script: &Script, settings: &str, event: &BuildResult) -> Result<Recorded, Failure> {
@@ -179,7 +184,7 @@ fn approvals_that_may_not_be_read_are_listed_as_left_out() {
         .on(Post, "file_name=notes.txt", 201, one(&json!({"sys_id": "a".repeat(32)})))
         .on(Post, "file_name=evidence", 201, one(&json!({"sys_id": "b".repeat(32)})))
         .on(Get, "/api/now/attachment", 200, list(&[]));
-    let denied = |_: &Plugin, _: &str| Err(Error::new(Kind::AclDenied, "GET sysapproval_approver"));
+    let denied = |_: &Plugin, _: &Ticket| Ok(Err(Error::new(Kind::AclDenied, "GET sysapproval_approver")));
     let recorded = script.run(SETTINGS, |plugin| record(plugin, &event(), denied)).unwrap();
     assert!(matches!(recorded.unfinished.as_slice(), [Failure::Misconfigured(_)]));
     let sent: Value = serde_json::from_slice(&script.request(2).body).unwrap();

@@ -34,8 +34,13 @@ pub fn of(changes: &[&str]) -> List<'static> {
 pub fn read(plugin: &Plugin, change: &str) -> Result<Vec<Row>, Error> {
     let list = of(&[change]);
     let found = plugin.client().list_displayed(list.table, &list.query, list.fields, list.limit)?;
-    // A term that the instance did not understand is dropped: only what was asked for counts.
-    Ok(found.iter().map(row).filter(|row| row.change == change).collect())
+    Ok(rows(&found, change))
+}
+
+/// The rows of one change out of a reply: a term that the instance did not understand is dropped, so only what was asked
+/// for counts.
+pub fn rows(found: &[Record], change: &str) -> Vec<Row> {
+    found.iter().map(row).filter(|row| row.change == change).collect()
 }
 
 /// One person's row out of a reply.

@@ -1,9 +1,10 @@
 //! A failure: opens an incident for its thing, or adds to the one that is open.
 
-use super::chain::{CANCELED, Chain, Found, IN_PROGRESS, Incident, State};
+use super::chain::{CANCELED, Chain, Found, IN_PROGRESS, Incident, RESOLVED, State};
 use super::marker::{Marker, Word};
 use super::{text, thing};
 use crate::cmdb;
+use crate::journal;
 use crate::mapping::{RecordKind, compare, fill};
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Error, Inserted, Kind};
@@ -147,15 +148,35 @@ fn add(
 ) -> Result<answers::Incident, Failure> {
     let reopens = incident.state == State::Resolved;
     let values = addition(plugin, incident, event, marker);
-    let record = plugin.client().update("incident", &incident.sys_id, values, "state")?;
+    let key = &event.delivery.key;
+    let ticket = ticket(plugin, incident);
+    let record = journal::write(plugin, &ticket, values, &marker.text(), "state", key)?;
+    let journal = record.display("work_notes");
     if reopens && record.text("state") != IN_PROGRESS {
         return Err(Error::new(Kind::ReplyUnexpected, "PATCH incident")
             .with_detail(format!("{} was not reopened: it is in state {}", incident.number, record.text("state")))
             .into());
     }
+    if !reopens && record.text("state") == RESOLVED && has_failed_last(&journal) {
+        reopen(plugin, &ticket, key)?;
+    }
     let action = if reopens { "incident.reopened" } else { "incident.updated" };
-    plugin.audit(action, &event.delivery.key, Some(&ticket(plugin, incident)), &[]);
-    Ok(answer(plugin, incident, ItemOutcome::Updated))
+    plugin.audit(action, key, Some(&ticket), &[]);
+    Ok(answers::Incident { ticket, outcome: ItemOutcome::Updated })
+}
+
+/// Whether a failure is the last that the notes tell of the thing.
+pub(super) fn has_failed_last(journal: &str) -> bool {
+    Marker::last(Word::Failed, journal) > Marker::last(Word::Succeeded, journal)
+}
+
+/// Another host told of a success at the moment of a later failure, and each saw the incident without the other's note.
+pub(super) fn reopen(plugin: &Plugin, incident: &Ticket, key: &str) -> Result<(), Error> {
+    let mut values = Map::new();
+    values.insert("state".into(), IN_PROGRESS.into());
+    plugin.client().update("incident", &incident.id, values, "state")?;
+    plugin.audit("incident.reopened", key, Some(incident), &[("why", "it failed again at the same moment")]);
+    Ok(())
 }
 
 /// What a new incident says.

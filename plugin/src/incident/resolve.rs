@@ -2,7 +2,8 @@
 
 use super::chain::{Chain, Incident, RESOLVED, State};
 use super::marker::{Marker, Word};
-use super::open::{ticket, withdraw_doubles};
+use super::open::{has_failed_last, reopen, ticket, withdraw_doubles};
+use crate::journal;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind, Query};
 use itsm_contract::answers::Planned;
@@ -48,8 +49,12 @@ pub fn resolve(
     }
     match withdraw_doubles(plugin, &found, &delivery.key)? {
         Some(incident) if incident.state == State::Open && !has_failed_since(&incident, delivery) => {
-            close(plugin, &incident, &marker, what, change)?;
             let ticket = ticket(plugin, &incident);
+            let journal = close(plugin, &incident, &ticket, &marker, what, change, &delivery.key)?;
+            if has_failed_last(&journal) {
+                reopen(plugin, &ticket, &delivery.key)?;
+                return Ok(Vec::new());
+            }
             plugin.audit("incident.resolved", &delivery.key, Some(&ticket), &[("thing", thing)]);
             Ok(vec![ticket])
         }
@@ -86,13 +91,17 @@ fn has_failed_since(incident: &Incident, delivery: &Delivery) -> bool {
     incident.last(Word::Failed).is_some_and(|failed| failed > delivery.occurred_at)
 }
 
+/// Returns the notes as they are afterwards.
+#[allow(clippy::too_many_arguments)]
 fn close(
     plugin: &Plugin,
     incident: &Incident,
+    ticket: &Ticket,
     marker: &Marker,
     what: &str,
     change: Option<&Ticket>,
-) -> Result<(), Failure> {
+    key: &str,
+) -> Result<String, Failure> {
     let under = change.map(|change| format!(" under {}", change.number)).unwrap_or_default();
     let notes = format!("{what} succeeded{under}.");
     let mut values = Map::new();
@@ -103,9 +112,9 @@ fn close(
     if let Some(change) = change.filter(|change| incident.is_new_change(&change.id)) {
         values.insert("rfc".into(), change.id.clone().into());
     }
-    let record = plugin.client().update("incident", &incident.sys_id, values, "state")?;
+    let record = journal::write(plugin, ticket, values, &marker.text(), "state", key)?;
     match &*record.text("state") {
-        RESOLVED => Ok(()),
+        RESOLVED => Ok(record.display("work_notes").into_owned()),
         state => Err(Error::new(Kind::ReplyUnexpected, "PATCH incident")
             .with_detail(format!("{} was not resolved: it is in state {state}", incident.number))
             .into()),

@@ -151,8 +151,25 @@ impl<'a> Client<'a> {
     /// # Errors
     /// `ReplyUnexpected` where the reply is another record.
     pub fn update(&self, table: &str, sys_id: &str, values: Map<String, Value>, fields: &str) -> Result<Record, Error> {
-        let fields = if fields.is_empty() { String::new() } else { format!("sys_id,{fields}") };
-        let target = format!("/api/now/table/{}/{}?{PLAIN}{}", segment(table), segment(sys_id), only(&fields));
+        self.patch(table, sys_id, values, &only(fields))
+    }
+
+    /// As [`update`](Self::update), with what people see beside the values: journal fields have nothing else.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub fn update_displayed(
+        &self,
+        table: &str,
+        sys_id: &str,
+        values: Map<String, Value>,
+        fields: &str,
+    ) -> Result<Record, Error> {
+        self.patch(table, sys_id, values, &format!("&sysparm_display_value=all{}", only(fields)))
+    }
+
+    fn patch(&self, table: &str, sys_id: &str, values: Map<String, Value>, reply: &str) -> Result<Record, Error> {
+        let target = format!("/api/now/table/{}/{}?{PLAIN}{reply}", segment(table), segment(sys_id));
         let label = format!("PATCH {table}");
         let record = one(self.call(Method::Patch, target, Some(&Value::Object(values)), &label)?, &label)?;
         identified(record, sys_id, &label)

@@ -1,0 +1,69 @@
+//! Work notes that stay one where several hosts write them at the same moment.
+//!
+//! A note takes no identity of ours. Whoever writes one looks for its marker first, and twice written at once is seen in
+//! the reply to the second. The entries themselves (`sys_journal_field`) are closed to all but administrators and whom they
+//! let in: where the integration user may delete one of two equal entries, one stays; where it may not, both stay, the
+//! audit log says so, and no delivery adds a third.
+
+use crate::plugin::Plugin;
+use crate::servicenow::{Error, Query, Record};
+use itsm_contract::types::Ticket;
+use serde_json::{Map, Value};
+
+/// Entries with one marker that are looked at: two hosts at once make two.
+const LIMIT: usize = 20;
+
+/// Changes a record with a work note among `values`, which ends in `marker`, and reads `fields` back.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked for the moment, or refuses the change.
+pub fn write(
+    plugin: &Plugin,
+    record: &Ticket,
+    values: Map<String, Value>,
+    marker: &str,
+    fields: &str,
+    key: &str,
+) -> Result<Record, Error> {
+    let fields = format!("{fields},work_notes");
+    let reply = plugin.client().update_displayed(&record.kind, &record.id, values, &fields)?;
+    if reply.display("work_notes").matches(marker).count() > 1 {
+        settle(plugin, record, marker, key)?;
+    }
+    Ok(reply)
+}
+
+/// Deletes all but the first of equal entries.
+fn settle(plugin: &Plugin, record: &Ticket, marker: &str, key: &str) -> Result<(), Error> {
+    let query = Query::new()
+        .equals("element_id", &record.id)
+        .equals("element", "work_notes")
+        .ordered_down_by("sys_created_on")
+        .ordered_by("sys_id");
+    let fields = "sys_id,element_id,value,sys_created_on,sys_created_by";
+    let mut entries = match plugin.client().list("sys_journal_field", &query, fields, LIMIT) {
+        Err(error) if error.kind.is_passing() => return Err(error),
+        found => found.unwrap_or_default(),
+    };
+    entries.retain(|entry| entry.text("element_id") == record.id && entry.text("value").contains(marker));
+    entries.sort_by_key(|entry| (entry.text("sys_created_on").into_owned(), entry.text("sys_id").into_owned()));
+    let mut left = entries.is_empty();
+    if let Some((first, others)) = entries.split_first() {
+        // Somebody who quotes a note writes another text.
+        let is_copy = |entry: &&Record| {
+            ["value", "sys_created_by"].into_iter().all(|field| entry.text(field) == first.text(field))
+        };
+        for copy in others.iter().filter(is_copy) {
+            let target = format!("/api/now/table/sys_journal_field/{}", copy.text("sys_id"));
+            match plugin.client().delete(target, "DELETE sys_journal_field") {
+                Err(error) if error.kind.is_passing() => return Err(error),
+                Err(_) => left = true,
+                Ok(()) => {}
+            }
+        }
+    }
+    if left {
+        plugin.audit("note.doubled", key, Some(record), &[("marker", marker)]);
+    }
+    Ok(())
+}
