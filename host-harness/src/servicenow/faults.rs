@@ -113,7 +113,7 @@ pub struct Fault {
     /// What the probability's dice begin with, so that a run can be repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Milliseconds before anything happens.
+    /// Milliseconds before anything happens. A request that is held so goes on when the rule is taken out of force.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub delay_ms: u64,
     /// What happens.
@@ -205,7 +205,7 @@ impl Pending {
         self
     }
 
-    /// So many milliseconds later.
+    /// So many milliseconds later, or when the rule is taken out of force.
     pub fn delayed(mut self, millis: u64) -> Self {
         self.0.delay_ms = millis;
         self
@@ -328,6 +328,11 @@ impl Faults {
         self.armed.len() < before
     }
 
+    /// Whether a rule is in force.
+    pub fn holds(&self, id: FaultId) -> bool {
+        self.armed.iter().any(|armed| armed.id == id)
+    }
+
     /// Takes every rule out of force.
     pub fn clear(&mut self) {
         self.armed.clear();
@@ -344,7 +349,7 @@ impl Faults {
     }
 
     /// The rule that picks a request; every rule that matches counts it.
-    pub fn pick(&mut self, method: &str, path: &str, target: &str, user: Option<&str>) -> Option<Fault> {
+    pub fn pick(&mut self, method: &str, path: &str, target: &str, user: Option<&str>) -> Option<(FaultId, Fault)> {
         let mut picked = None;
         for armed in &mut self.armed {
             if !armed.fault.matches(method, path, target, user) {
@@ -357,7 +362,7 @@ impl Faults {
             let lucky = armed.fault.probability.is_none_or(|probability| armed.dice.random::<f64>() < probability);
             if in_turn && lucky && picked.is_none() {
                 armed.picked += 1;
-                picked = Some(armed.fault.clone());
+                picked = Some((armed.id, armed.fault.clone()));
             }
         }
         picked

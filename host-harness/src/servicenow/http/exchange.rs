@@ -7,7 +7,7 @@ use super::wire::Fate;
 use super::{auth, route, sim};
 use crate::servicenow::engine::Engine;
 use crate::servicenow::engine::refusal::Refusal;
-use crate::servicenow::faults::{self, Action, Fault};
+use crate::servicenow::faults::{self, Action, FaultId};
 use crate::servicenow::page;
 use bytes::Bytes;
 use http::StatusCode;
@@ -26,6 +26,9 @@ pub(crate) enum Outcome {
 
 /// Counts a request among those in hand, as long as it lives.
 struct InHand<'a>(&'a Shared);
+
+/// How often a held request looks whether it still is.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl<'a> InHand<'a> {
     fn new(shared: &'a Shared) -> (Self, usize) {
@@ -50,14 +53,18 @@ pub(crate) async fn exchange(shared: &Shared, connection: u64, fate: &Fate, requ
     let (_in_hand, others) = InHand::new(shared);
     let user = auth::authenticate(&shared.engine(), &request).ok().map(|caller| caller.user_name);
     let full = shared.engine().properties.api_semaphores.is_some_and(|most| others >= most);
-    let fault = match full {
-        true => Some(Fault::on("*").action(Action::TooManyRequests { retry_after: None })),
+    let picked = match full {
+        true => None,
         false => shared.faults().pick(request.method.as_str(), &request.path, &request.target, user.as_deref()),
     };
-    if let Some(fault) = fault.as_ref().filter(|fault| fault.delay_ms > 0) {
-        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-    }
-    let action = fault.map_or(Action::Nothing, |fault| fault.action);
+    let action = match picked {
+        Some((id, fault)) => {
+            delay(shared, id, Duration::from_millis(fault.delay_ms)).await;
+            fault.action
+        }
+        None if full => Action::TooManyRequests { retry_after: None },
+        None => Action::Nothing,
+    };
     let faulty = action != Action::Nothing;
     if action == Action::Stall {
         shared.note(connection, &request, user, 0, true);
@@ -71,6 +78,14 @@ pub(crate) async fn exchange(shared: &Shared, connection: u64, fate: &Fate, requ
     shared.note(connection, &request, user, status, faulty);
     shared.changed();
     outcome
+}
+
+/// Holds a request for its time, or until the rule that holds it is taken out of force.
+async fn delay(shared: &Shared, id: FaultId, time: Duration) {
+    let end = tokio::time::Instant::now() + time;
+    while tokio::time::Instant::now() < end && shared.faults().holds(id) {
+        tokio::time::sleep_until(end.min(tokio::time::Instant::now() + LOOK)).await;
+    }
 }
 
 /// Answers a request under a fault.
