@@ -1,9 +1,11 @@
 //! The CMDB: a fleet in one call, what is refused by name, and exactly the true relations after every deployment.
 
-use anyhow::Result;
+use crate::harness;
+use anyhow::{Context as _, Result};
+use host_harness::servicenow::{Action, Fault};
 use itsm_contract::answers::{Deployment, Event, Planned};
 use itsm_contract::events::{DeployEvent, DeployPhase, Shortfall};
-use itsm_contract::types::{Failure, ItemOutcome, System, SystemKind};
+use itsm_contract::types::{Failure, Gate, ItemOutcome, System, SystemKind};
 use std::collections::BTreeSet;
 use tests::{World, event};
 
@@ -244,4 +246,76 @@ async fn two_hosts_with_one_deployment_record_it_once() -> Result<()> {
         world.servicenow.records("cmdb_ci_server").into_iter().filter(|item| item.get("name").starts_with("node-"));
     assert_eq!(ours.count(), 12);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_by_the_command_tells_what_then_happens_and_changes_nothing() -> Result<()> {
+    let world = World::start().await?;
+    let file = world.folder().join("event.json");
+    std::fs::write(&file, serde_json::to_vec(&deployment("1.0", fleet(3), 0)?)?)?;
+    let settings = world.folder().join("servicenow.toml");
+    std::fs::write(&settings, format!("[instance]\nurl = \"{}\"\ncredential = \"sn\"\n", world.servicenow.url()))?;
+    let account = world.servicenow.account();
+    let secret = serde_json::json!({"user": account.user, "password": account.password}).to_string();
+    let call = || {
+        let call = harness(["call", "on-deploy", "--credential", "sn=env:SN", "--event"]).arg(&file);
+        call.arg("--settings").arg(&settings).env("SN", &secret).within(world.folder())
+    };
+    let all = || ["cmdb_ci", "cmdb_rel_ci", "sys_object_source"].map(|table| world.servicenow.records(table).len());
+    let before = all();
+    let run = call().arg("--dry-run").run()?;
+    let planned = run.json()?;
+    assert_eq!(all(), before, "a dry run writes nothing");
+    let outcomes = |list: &serde_json::Value| -> Vec<(String, serde_json::Value)> {
+        let items = list.as_array().into_iter().flatten();
+        items.map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), item["outcome"].clone())).collect()
+    };
+    let foretold: Vec<_> = outcomes(&planned)
+        .into_iter()
+        .zip(planned.as_array().into_iter().flatten())
+        .filter(|(_, item)| item["kind"].as_str().is_some_and(|kind| kind.starts_with("cmdb")))
+        .map(|(told, _)| told)
+        .collect();
+    let done = call().run()?.json()?;
+    assert_eq!(foretold, outcomes(&done["items"]));
+    assert_eq!(foretold.len(), 7, "the image, three systems, and their relations");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_cmdb_is_done_and_the_change_is_not_a_redelivery_does_only_the_rest() -> Result<()> {
+    for (path, method) in [("/api/now/table/change_request/*", "PATCH"), ("/api/now/identifyreconcile*", "POST")] {
+        let world = World::start().await?;
+        let mut event = deployment("1.0", fleet(2), 0)?;
+        event.gate = Some(approved(&world, &event).await?);
+        let denied = r#"{"error":{"message":"Operation Failed","detail":"ACL Exception"},"status":"failure"}"#;
+        let status = Action::Status { status: 403, headers: Default::default(), body: denied.into(), applied: false };
+        let fault = world.servicenow.fault(Fault::on(path).method(method).action(status));
+        let first = deploy(&world, &event).await?;
+        let done = |outcome: &ItemOutcome| count(&first, outcome);
+        let is_cmdb_done = path.contains("change_request");
+        assert_eq!(first.unfinished.len(), 1, "{path}: {:?}", first.unfinished);
+        assert_eq!(done(&ItemOutcome::Created), if is_cmdb_done { 5 } else { 0 }, "{path}");
+        let state = |world: &World| world.made("change_request")[0].get("state").to_owned();
+        let open = state(&world);
+
+        world.servicenow.remove_fault(fault);
+        let second = deploy(&world, &event).await?;
+        assert_eq!(second.unfinished, []);
+        assert_eq!(relations(&world), pairs(&event.systems, "1.0"));
+        assert_eq!(state(&world), "3", "it is closed, from {open}");
+        let expected = if is_cmdb_done { ItemOutcome::Unchanged } else { ItemOutcome::Created };
+        assert_eq!(count(&second, &expected), 5, "{path}: {:?}", second.items);
+    }
+    Ok(())
+}
+
+/// The gate of a deployment whose change request is approved.
+async fn approved(world: &World, event: &DeployEvent) -> Result<Gate> {
+    let mut requested = event.clone();
+    requested.delivery.key = "asked".into();
+    requested.phase = DeployPhase::Requested;
+    let change = deploy(world, &requested).await?.gate.and_then(|gate| gate.change).context("no change request")?;
+    world.person("beth.anglin")?.approve(&change.id, "go").await?;
+    deploy(world, &requested).await?.gate.context("no gate")
 }

@@ -15,6 +15,7 @@ pub use resolve::{close_code, plan_resolve, resolve};
 pub use text::{image as image_name, tier_name};
 
 use crate::plugin::Plugin;
+use crate::servicenow::{Error, Kind};
 use crate::settings::Step;
 use chain::Incident;
 use itsm_contract::events::{BuildResult, FailedStep, FailureEvent};
@@ -91,6 +92,22 @@ pub fn delivered_gate(plugin: &Plugin, delivery: &Delivery) {
             &[("thing", &undelivered(&delivery.key)), ("why", &why)],
         );
     }
+}
+
+/// The `sys_id` of the change request that an event names, by its number: ServiceNow would store a reference to nothing
+/// without a word. None, which is audited, where its number is another record's or nobody's.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked for the moment.
+fn change_of(plugin: &Plugin, change: &Ticket, key: &str) -> Result<Option<String>, Error> {
+    let why = match plugin.reference("change_request", "number", &change.number) {
+        Ok(sys_id) if sys_id == change.id => return Ok(Some(sys_id)),
+        Ok(_) => "its number is another record's".to_owned(),
+        Err(error) if error.kind.is_passing() && error.kind != Kind::ReplyUnexpected => return Err(error),
+        Err(error) => error.to_string(),
+    };
+    plugin.audit("incident.change-ignored", key, Some(change), &[("why", &why)]);
+    Ok(None)
 }
 
 impl Incident {

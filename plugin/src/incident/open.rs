@@ -2,11 +2,11 @@
 
 use super::chain::{CANCELED, Chain, Found, IN_PROGRESS, Incident, RESOLVED, State};
 use super::marker::{Marker, Word};
-use super::{text, thing};
+use super::{change_of, text, thing};
 use crate::cmdb;
 use crate::journal;
 use crate::mapping::{RecordKind, compare, fill};
-use crate::plugin::{Plugin, is_sys_id};
+use crate::plugin::Plugin;
 use crate::servicenow::{Error, Inserted, Kind};
 use crate::transport::{Field, Value};
 use itsm_contract::answers::{self, Planned};
@@ -87,7 +87,7 @@ pub fn plan(plugin: &Plugin, event: &FailureEvent) -> Result<Planned, Failure> {
             Ok(planned(&incident.number, ItemOutcome::Skipped, Vec::new()))
         }
         Some(incident) if takes_notes(plugin, &incident) => {
-            let values = addition(plugin, &incident, event, &marker);
+            let values = addition(plugin, &incident, event, &marker)?;
             Ok(planned(&incident.number, ItemOutcome::Updated, compare(&[], &values)))
         }
         earlier => {
@@ -127,17 +127,24 @@ pub(super) fn withdraw_doubles(plugin: &Plugin, found: &Found, key: &str) -> Res
 }
 
 /// What a further failure sends.
-fn addition(plugin: &Plugin, incident: &Incident, event: &FailureEvent, marker: &Marker) -> Map<String, Json> {
+fn addition(
+    plugin: &Plugin,
+    incident: &Incident,
+    event: &FailureEvent,
+    marker: &Marker,
+) -> Result<Map<String, Json>, Error> {
     let note = format!("{}\n\n{}", text::repeat(event, &plugin.settings().incident), marker.text());
     let mut values = Map::new();
     values.insert("work_notes".into(), note.into());
     if incident.state == State::Resolved {
         values.insert("state".into(), IN_PROGRESS.into());
     }
-    if let Some(change) = event.change.as_ref().filter(|change| incident.is_new_change(&change.id)) {
-        values.insert("rfc".into(), change.id.clone().into());
+    if let Some(change) = event.change.as_ref().filter(|change| incident.is_new_change(&change.id))
+        && let Some(change) = change_of(plugin, change, &event.delivery.key)?
+    {
+        values.insert("rfc".into(), change.into());
     }
-    values
+    Ok(values)
 }
 
 fn add(
@@ -147,7 +154,7 @@ fn add(
     marker: &Marker,
 ) -> Result<answers::Incident, Failure> {
     let reopens = incident.state == State::Resolved;
-    let values = addition(plugin, incident, event, marker);
+    let values = addition(plugin, incident, event, marker)?;
     let key = &event.delivery.key;
     let ticket = ticket(plugin, incident);
     let record = journal::write(plugin, &ticket, values, &marker.text(), "state", key)?;
@@ -193,11 +200,13 @@ fn values(
     };
     values.insert("work_notes".into(), note.into());
     values.insert("correlation_display".into(), "OpenFactory".into());
-    if let Some(change) = event.change.as_ref().filter(|change| is_sys_id(&change.id)) {
+    if let Some(change) = &event.change
+        && let Some(change) = change_of(plugin, change, &event.delivery.key)?
+    {
         // A deployment changed systems, so its change caused what happened. Before that nothing has changed: the change
         // is the one that the correction will go by.
         let link = if event.step == FailedStep::Deployment { "caused_by" } else { "rfc" };
-        values.insert(link.into(), change.id.clone().into());
+        values.insert(link.into(), change.into());
     }
     if let Some(earlier) = earlier {
         values.insert("parent".into(), earlier.sys_id.clone().into());

@@ -1,6 +1,7 @@
 //! A success: resolves the incident that is open for its thing.
 
 use super::chain::{Chain, Incident, RESOLVED, State};
+use super::change_of;
 use super::marker::{Marker, Word};
 use super::open::{has_failed_last, reopen, ticket, withdraw_doubles};
 use crate::journal;
@@ -92,7 +93,6 @@ fn has_failed_since(incident: &Incident, delivery: &Delivery) -> bool {
 }
 
 /// Returns the notes as they are afterwards.
-#[allow(clippy::too_many_arguments)]
 fn close(
     plugin: &Plugin,
     incident: &Incident,
@@ -109,8 +109,10 @@ fn close(
     values.insert("close_code".into(), close_code(plugin)?.into());
     values.insert("close_notes".into(), notes.clone().into());
     values.insert("work_notes".into(), format!("{notes}\n\n{}", marker.text()).into());
-    if let Some(change) = change.filter(|change| incident.is_new_change(&change.id)) {
-        values.insert("rfc".into(), change.id.clone().into());
+    if let Some(change) = change.filter(|change| incident.is_new_change(&change.id))
+        && let Some(change) = change_of(plugin, change, key)?
+    {
+        values.insert("rfc".into(), change.into());
     }
     let record = journal::write(plugin, ticket, values, &marker.text(), "state", key)?;
     match &*record.text("state") {

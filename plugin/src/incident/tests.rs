@@ -10,6 +10,8 @@ use itsm_contract::events::FailureEvent;
 use itsm_contract::types::ItemOutcome;
 use serde_json::{Value, json};
 
+mod resolving;
+
 const FIRST: &str = "openfactory/incident/";
 
 fn failure() -> FailureEvent {
@@ -35,13 +37,22 @@ fn failure() -> FailureEvent {
             ],
             "report-url": "https://factory.example/reports/4712",
         },
-        "change": {
-            "kind": "change_request", "id": "c9d2b0aa2f8a0110abcd12345678ef02", "number": "CHG0030001", "url": "https://x",
-        },
         "log-url": "https://factory.example/logs/4712",
         "labels": {},
     }))
     .unwrap()
+}
+
+const CHANGE: &str = "c9d2b0aa2f8a0110abcd12345678ef02";
+
+fn failure_under_change() -> FailureEvent {
+    let change = json!({"kind": "change_request", "id": CHANGE, "number": "CHG0030001", "url": "https://x"});
+    FailureEvent { change: serde_json::from_value(change).unwrap(), ..failure() }
+}
+
+/// What the instance says to the change request's number.
+fn numbered(script: Script, sys_id: &str) -> Script {
+    script.on(Get, "change_request CHG0030001", 200, found(&[json!({"sys_id": sys_id, "number": "CHG0030001"})]))
 }
 
 /// The settings, without the CMDB: it is asked for the item concerned elsewhere.
@@ -92,16 +103,12 @@ fn a_first_failure_opens_an_incident_that_says_everything() {
     let created = json!({"result": {
         "sys_id": identity.sys_id, "correlation_id": identity.correlation_id, "number": "INC0010001",
     }});
-    let script = Script::new().on(Get, &format!("incident {FIRST} STARTSWITH"), 200, found(&[])).on(
-        Post,
-        "/api/now/table/incident",
-        201,
-        created,
-    );
-    let (script, answer) = open(script, &failure());
+    let script = Script::new().on(Get, &format!("incident {FIRST} STARTSWITH"), 200, found(&[]));
+    let script = numbered(script, CHANGE).on(Post, "/api/now/table/incident", 201, created);
+    let (script, answer) = open(script, &failure_under_change());
     assert_eq!(answer.outcome, ItemOutcome::Created);
     assert_eq!(answer.ticket.number, "INC0010001");
-    let sent = script.body(1);
+    let sent = script.body(2);
     assert_eq!(
         sent,
         json!({
@@ -128,7 +135,7 @@ fn a_first_failure_opens_an_incident_that_says_everything() {
                 Do not deploy build-4712.",
             "impact": "2",
             "urgency": "2",
-            "rfc": "c9d2b0aa2f8a0110abcd12345678ef02",
+            "rfc": CHANGE,
             "work_notes": format!("Opened by OpenFactory.\n\n{}", note(Word::Failed, "evt-1", 1_795_518_000_000)),
         })
     );
@@ -148,19 +155,29 @@ fn a_redelivered_failure_adds_nothing_even_when_its_incident_was_closed() {
 fn a_repeated_failure_adds_a_work_note_to_the_open_incident() {
     let first = chain().after(None);
     let open_one = row(&first, "2", &note(Word::Failed, "evt-0", 0));
-    let script = Script::new().on(Get, "incident", 200, found(&[open_one])).on(
+    let script = numbered(Script::new().on(Get, "incident", 200, found(&[open_one])), CHANGE).on(
         Patch,
         &format!("/api/now/table/incident/{}", first.sys_id),
         200,
         json!({"result": {"sys_id": first.sys_id, "state": "2"}}),
     );
-    let (script, answer) = open(script, &failure());
+    let (script, answer) = open(script, &failure_under_change());
     assert_eq!(answer.outcome, ItemOutcome::Updated);
-    let sent = script.body(1);
+    let sent = script.body(2);
     let added = sent["work_notes"].as_str().unwrap();
     assert!(added.starts_with("Failed again: a required check failed\n\n"), "{added}");
     assert!(added.ends_with(&note(Word::Failed, "evt-1", 1_795_518_000_000)), "{added}");
     assert_eq!(sent.as_object().unwrap().len(), 2, "the note, and the change that puts it right: {sent}");
+}
+
+#[test]
+fn a_change_request_of_another_number_is_not_linked_and_that_is_audited() {
+    let identity = chain().after(None);
+    let created = json!({"result": {"sys_id": identity.sys_id, "correlation_id": identity.correlation_id}});
+    let script = numbered(Script::new().on(Get, "incident", 200, found(&[])), &"d".repeat(32));
+    let (script, _) = open(script.on(Post, "incident", 201, created), &failure_under_change());
+    assert_eq!(script.body(2).get("rfc"), None);
+    assert_eq!(script.detail("incident.change-ignored", "why").unwrap(), "its number is another record's");
 }
 
 #[test]
@@ -244,66 +261,4 @@ fn a_step_that_is_switched_off_opens_nothing() {
     let only_builds = settings().replacen('{', r#"{"incident":{"steps":["build"]},"#, 1);
     let script = Script::new();
     assert_eq!(script.run(&only_builds, |plugin| on_failure(plugin, &failure())), Ok(None));
-}
-
-#[test]
-fn success_resolves_with_a_code_that_the_instance_knows() {
-    let first = chain().after(None);
-    let choice =
-        |value: &str| json!({"name": "incident", "element": "close_code", "value": value, "inactive": "false"});
-    let script = Script::new()
-        .on(Get, "incident", 200, found(&[row(&first, "2", &note(Word::Failed, "evt-1", 0))]))
-        .on(Get, "sys_choice close_code", 200, found(&[choice("Duplicate"), choice("Solved (Permanently)")]))
-        .on(Patch, &first.sys_id, 200, json!({"result": {"sys_id": first.sys_id, "state": "6"}}));
-    let thing = "rhel-9-hardened/verification/prod-eu-1";
-    let resolved = script
-        .run(&settings(), |plugin| resolve(plugin, thing, &delivery("evt-2", 9), "Build build-4713", None))
-        .unwrap();
-    assert_eq!(resolved.len(), 1);
-    let sent = script.body(2);
-    assert_eq!(sent["close_code"], "Solved (Permanently)");
-    assert_eq!(sent["close_notes"], "Build build-4713 succeeded.");
-    assert_eq!(sent["state"], "6");
-}
-
-#[test]
-fn a_redelivered_success_names_the_incident_that_it_resolved() {
-    let first = chain().after(None);
-    let script = Script::new().on(Get, "incident", 200, found(&[row(&first, "7", &note(Word::Succeeded, "evt-2", 9))]));
-    let thing = "rhel-9-hardened/verification/prod-eu-1";
-    let resolved = script.run(&settings(), |plugin| resolve(plugin, thing, &delivery("evt-2", 9), "x", None)).unwrap();
-    assert_eq!(resolved.len(), 1);
-}
-
-#[test]
-fn a_success_that_is_told_late_does_not_resolve_what_failed_since() {
-    let first = chain().after(None);
-    let script = Script::new().on(Get, "incident", 200, found(&[row(&first, "2", &note(Word::Failed, "evt-3", 10))]));
-    let thing = "rhel-9-hardened/verification/prod-eu-1";
-    let resolved = script.run(&settings(), |plugin| resolve(plugin, thing, &delivery("evt-2", 9), "x", None));
-    assert_eq!(resolved, Ok(Vec::new()));
-}
-
-#[test]
-fn a_failure_that_is_told_after_a_later_success_opens_nothing() {
-    let first = chain().after(None);
-    let later = note(Word::Succeeded, "evt-2", 1_795_999_000_000);
-    let script = Script::new().on(Get, "incident", 200, found(&[row(&first, "6", &later)]));
-    assert_eq!(open(script, &failure()).1.outcome, ItemOutcome::Skipped);
-}
-
-#[test]
-fn an_undelivered_event_is_its_own_thing_and_resolves_when_it_is_delivered() {
-    let build = failure().build;
-    assert_eq!(thing(Some("evt-9"), &build, &FailedStep::Delivery, None), undelivered("evt-9"));
-    let first = Chain::new("openfactory", &undelivered("evt-9")).after(None);
-    let choice =
-        json!({"name": "incident", "element": "close_code", "value": "Solution provided", "inactive": "false"});
-    let script = Script::new()
-        .on(Get, "incident", 200, found(&[row(&first, "1", &note(Word::Failed, "evt-10", 5))]))
-        .on(Get, "sys_choice", 200, found(&[choice]))
-        .on(Patch, &first.sys_id, 200, json!({"result": {"sys_id": first.sys_id, "state": "6"}}));
-    let late = Delivery { key: "evt-9".into(), attempt: 9, occurred_at: 1, given_up_at: Some(5) };
-    assert_eq!(script.run(&settings(), |plugin| delivered(plugin, &late)).unwrap().len(), 1);
-    assert_eq!(Script::new().run(&settings(), |plugin| delivered(plugin, &delivery("evt-9", 1))), Ok(Vec::new()));
 }
