@@ -10,6 +10,9 @@ use itsm_contract::types::{Failure, Ticket};
 /// second.
 const RIVALS_LIMIT: usize = 20;
 
+/// Keys in one search: longer lists make addresses that front ends refuse.
+const KEYS_LIMIT: usize = 50;
+
 /// A change request, and the ticket that stands for it.
 ///
 /// One that we made is believed by its `sys_id` and our key, a linked one by its `sys_id` and number.
@@ -78,23 +81,33 @@ impl Held {
     /// # Errors
     /// `ReplyUnexpected` where records come that do not carry the key: the instance did not understand the search.
     pub fn search(plugin: &Plugin, correlation_id: &str) -> Result<Option<Self>, Error> {
-        let query = Query::new().equals("correlation_id", correlation_id);
-        let query = query.ordered_by("sys_created_on").ordered_by("sys_id");
-        let found = plugin.client().list(TABLE, &query, FIELDS, RIVALS_LIMIT)?;
-        let mut rivals = found.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
-        if rivals.iter().any(|change| change.correlation_id != correlation_id) {
-            return Err(another("the search by correlation_id found something else"));
+        Ok(Self::search_all(plugin, &[correlation_id])?.pop())
+    }
+
+    /// As [`search`](Self::search), for many keys: the records that count, of those keys that have any.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn search_all(plugin: &Plugin, keys: &[&str]) -> Result<Vec<Self>, Error> {
+        let mut winners = Vec::new();
+        for keys in keys.chunks(KEYS_LIMIT) {
+            let query = Query::new().one_of("correlation_id", keys.iter().copied());
+            let query = query.ordered_by("sys_created_on").ordered_by("sys_id");
+            let found = plugin.client().list(TABLE, &query, FIELDS, RIVALS_LIMIT * keys.len())?;
+            let changes = found.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
+            if changes.iter().any(|change| !keys.contains(&&*change.correlation_id)) {
+                return Err(another("the search by correlation_id found something else"));
+            }
+            for key in keys {
+                let rivals = || changes.iter().filter(|change| change.correlation_id == *key);
+                let Some(winner) = rivals().min_by_key(|change| (&change.created, &change.sys_id)) else { continue };
+                for loser in rivals().filter(|loser| loser.sys_id != winner.sys_id && loser.state != State::Canceled) {
+                    cancel_double(plugin, loser, winner)?;
+                }
+                winners.push(Self::ours(plugin, winner.clone(), key)?);
+            }
         }
-        let oldest =
-            rivals.iter().min_by_key(|change| (&change.created, &change.sys_id)).map(|change| change.sys_id.clone());
-        let Some(at) = rivals.iter().position(|change| Some(&change.sys_id) == oldest.as_ref()) else {
-            return Ok(None);
-        };
-        let winner = rivals.swap_remove(at);
-        for loser in rivals.iter().filter(|loser| loser.state != State::Canceled) {
-            cancel_double(plugin, loser, &winner)?;
-        }
-        Self::ours(plugin, winner, correlation_id).map(Some)
+        Ok(winners)
     }
 
     /// The change request of work that may have asked for one earlier: as linked, as in the gate handed back, or as this

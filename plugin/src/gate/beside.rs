@@ -68,6 +68,11 @@ impl Beside {
         self.approvers.get(change).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// How many approvers were read.
+    pub fn approvers_read(&self) -> usize {
+        self.approvers.values().map(Vec::len).sum()
+    }
+
     /// The affected configuration items of one change.
     pub fn items(&self, change: &str) -> &[String] {
         self.items.get(change).map(Vec::as_slice).unwrap_or_default()

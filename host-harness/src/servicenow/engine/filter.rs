@@ -7,6 +7,7 @@ use super::record::Record;
 use super::refusal::Refusal;
 use super::{Engine, script};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// What of a query was used and what was not, by column.
 #[derive(Debug, Clone, Default)]
@@ -121,7 +122,7 @@ impl Filter {
         found
     }
 
-    /// The candidates by an index, where one condition is an equality on an indexed column.
+    /// The candidates by an index, where one condition is an equality on an indexed column, or a list of values.
     fn indexed<'a>(&self, engine: &'a Engine) -> Option<Vec<&'a Record>> {
         let [segment] = self.segments.as_slice() else { return None };
         if engine.properties.case_insensitive_queries {
@@ -130,6 +131,13 @@ impl Filter {
         segment.iter().find_map(|group| match group.as_slice() {
             [term] if term.operator == Operator::Equal && !term.value.is_empty() => {
                 engine.store.lookup(&engine.dictionary, &self.table, &term.field, &term.value)
+            }
+            // One value after another comes out of order, which an order of its own makes good.
+            [term] if term.operator == Operator::In && !self.order.is_empty() => {
+                let values: BTreeSet<&str> = term.value.split(',').filter(|value| !value.is_empty()).collect();
+                let lookup = |value| engine.store.lookup(&engine.dictionary, &self.table, &term.field, value);
+                let found = values.into_iter().map(lookup).collect::<Option<Vec<_>>>()?;
+                Some(found.into_iter().flatten().collect())
             }
             _ => None,
         })

@@ -1,0 +1,14 @@
+//! Change requests and their gates, end to end: the plugin in its sandbox, ServiceNow over real HTTP.
+
+mod answers;
+mod hosts;
+mod polls;
+mod scheduling;
+mod types;
+mod work;
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+/// Settings that speak of change requests alone.
+const CHANGES_ALONE: &str = "[workflows]\ncmdb = false\nincidents = false\nevidence = false\n";

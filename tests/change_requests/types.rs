@@ -1,0 +1,58 @@
+//! Normal, emergency and standard changes from the first event to the last, and what that costs.
+
+use super::CHANGES_ALONE;
+use super::work::{Work, deploy, proceeds, request, waits_for};
+use anyhow::{Context as _, Result};
+use itsm_contract::events::DeployPhase;
+use tests::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_type_goes_its_own_way_to_a_closed_change() -> Result<()> {
+    let types = [
+        ("normal", "type = \"normal\""),
+        ("emergency", "type = \"emergency\""),
+        ("standard", "type = \"standard\"\ntemplate = \"Publish golden image\""),
+    ];
+    for (kind, settings) in types {
+        let settings = format!("{CHANGES_ALONE}[change]\n{settings}");
+        let world = World::builder().settings(&settings).start().await?;
+        let mut work = Work::ask(&world, &request(kind)?).await?;
+        if kind == "standard" {
+            assert!(proceeds(&work.waiting.last.verdict), "{:?}", work.waiting.last);
+        } else {
+            let waits = waits_for(work.look().await?);
+            assert!(waits.contains("approval by CAB Approval (") && waits.contains("Beth Anglin"), "{kind}: {waits}");
+            work.approve().await?;
+            assert!(proceeds(work.look().await?), "{kind}: {:?}", work.waiting.last);
+        }
+        assert_eq!(work.record()?.get("type"), kind);
+        for phase in [DeployPhase::Requested, DeployPhase::Started, DeployPhase::Succeeded] {
+            let answer = deploy(&world, phase, &work.waiting.last).await?;
+            assert_eq!(answer.unfinished, [], "{kind}");
+        }
+        let record = work.record()?;
+        assert_eq!((record.get("state"), record.get("close_code")), ("3", "successful"), "{kind}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_costs_ten_requests_and_a_token_on_one_connection() -> Result<()> {
+    let world = World::builder().settings(CHANGES_ALONE).start().await?;
+    let mut work = Work::ask(&world, &request("counted")?).await?;
+    assert!(waits_for(work.look().await?).contains("approval by CAB Approval"));
+    work.approve().await?;
+    assert!(proceeds(work.look().await?));
+    for phase in [DeployPhase::Started, DeployPhase::Succeeded] {
+        assert_eq!(deploy(&world, phase, &work.waiting.last).await?.unfinished, []);
+    }
+    assert_eq!(work.record()?.get("state"), "3");
+    let asked = world.asked();
+    // One to look the group up, and none for a token: with OAuth there is one more.
+    assert_eq!(asked.len(), 10, "{asked:#?}");
+    let user = &world.servicenow.account().user;
+    let requests = world.servicenow.requests();
+    let first = requests.iter().find(|seen| seen.user.as_ref() == Some(user)).context("no request")?.connection;
+    assert!(requests.iter().filter(|seen| seen.user.as_ref() == Some(user)).all(|seen| seen.connection == first));
+    Ok(())
+}
