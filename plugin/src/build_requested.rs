@@ -12,6 +12,7 @@ use itsm_contract::types::{Failure, Gate};
 /// Where ServiceNow cannot be asked, or refuses the change request.
 pub fn on_build_requested(plugin: &Plugin, request: &BuildRequest) -> Result<Gate, Failure> {
     event::check(&request.delivery, &request.build)?;
+    event::check_schedule(request.schedule.as_ref())?;
     let gate = gate::open(plugin, Work::Build(request))?;
     incident::delivered_gate(plugin, &request.delivery);
     Ok(gate)

@@ -17,10 +17,10 @@ mod state;
 mod step;
 mod work;
 
-pub use close::{Ending, finish, give_up, implement};
+pub use close::{Ending, deployment_line, finish, give_up, implement};
 pub use controlled::is_controlled;
 pub use create::{Made, create};
-pub use held::{Held, handed_back, is_renamed};
+pub use held::{Held, handed_back, is_renamed, is_used_up};
 pub use items::{Items, find as find_items};
 pub use link::link;
 pub use note::note;
@@ -39,11 +39,11 @@ use itsm_contract::types::{Approval, Ticket, Timestamp};
 pub const TABLE: &str = "change_request";
 
 /// What is read of a change request: what its gate rests on, and nothing else.
-pub const FIELDS: &str = "sys_id,number,type,state,approval,on_hold,on_hold_reason,start_date,end_date,cmdb_ci,\
+pub const FIELDS: &str = "sys_id,number,type,state,approval,on_hold,on_hold_reason,start_date,end_date,cmdb_ci,close_notes,\
                           correlation_id,correlation_display,sys_created_on,sys_updated_on,sys_mod_count";
 
 /// Those of [`FIELDS`] that may be left out of a reply without a gate resting on less.
-const OPTIONAL: &[&str] = &["on_hold_reason", "correlation_display"];
+const OPTIONAL: &[&str] = &["on_hold_reason", "close_notes", "correlation_display"];
 
 /// A change request.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +68,8 @@ pub struct Change {
     pub end: Option<Timestamp>,
     /// The configuration item that it is about, by `sys_id`; empty for none.
     pub item: String,
+    /// What was written when it ended.
+    pub close_notes: String,
     /// The key that it carries; ours only where it equals what we expect.
     pub correlation_id: String,
     /// What it says it comes from, with the digest of the artifact that approval was asked for.
@@ -121,6 +123,7 @@ impl Change {
             start: time("start_date")?,
             end: time("end_date")?,
             item: text("cmdb_ci"),
+            close_notes: text("close_notes"),
             correlation_id: text("correlation_id"),
             origin: text("correlation_display"),
             created: filled("sys_created_on")?,
@@ -132,6 +135,11 @@ impl Change {
     /// The digest of the artifact that approval was asked for, where it was known.
     pub fn artifact(&self) -> Option<&str> {
         self.origin.strip_prefix(create::ORIGIN)?.strip_prefix(' ')
+    }
+
+    /// Why we gave it up; none where somebody else cancelled it, or nobody did.
+    pub fn withdrawn(&self) -> Option<&str> {
+        (self.state == State::Canceled).then(|| self.close_notes.strip_prefix(close::WITHDRAWN)).flatten()
     }
 
     /// Reads the change request with this `sys_id`.

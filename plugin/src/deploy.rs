@@ -139,5 +139,6 @@ fn ending(event: &DeployEvent, is_success: bool, why: Option<&str>) -> Ending {
         false => format!("Systems that have the image: {}.", received.join(", ")),
     };
     let digest = event.build.image.digest.as_deref().map(|digest| format!("\nArtifact: {digest}")).unwrap_or_default();
-    Ending { is_success, notes: format!("{outcome}\n{systems}{digest}") }
+    let deployment = change::deployment_line(&event.deployment_id);
+    Ending { is_success, notes: format!("{outcome}\n{deployment}{systems}{digest}") }
 }

@@ -1,7 +1,7 @@
 //! What every event must hold before anything is done for it.
 
 use itsm_contract::events::{DeployEvent, DeployPhase};
-use itsm_contract::types::{Build, Delivery, Failure, Problem, System};
+use itsm_contract::types::{Build, Delivery, Failure, Problem, Schedule, System};
 
 /// An event that makes no sense, and the field that makes none.
 pub fn invalid(field: &str, what: &str) -> Failure {
@@ -42,6 +42,7 @@ pub fn check_deployment(event: &DeployEvent) -> Result<(), Failure> {
         return Err(invalid(field, "is empty"));
     }
     check_systems(&event.systems)?;
+    check_schedule(event.schedule.as_ref())?;
     let DeployPhase::Failed(shortfall) = &event.phase else { return Ok(()) };
     let is_known = |name: &&String| event.systems.iter().any(|system| system.name == **name);
     match shortfall.received.iter().find(|name| !is_known(name)) {
@@ -65,6 +66,20 @@ pub fn check_systems(systems: &[System]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Checks that the time that work is planned for is some.
+///
+/// # Errors
+/// `InvalidEvent` where a window ends before it begins, or a slot has no length.
+pub fn check_schedule(schedule: Option<&Schedule>) -> Result<(), Failure> {
+    match schedule {
+        Some(Schedule::Window(window)) if window.end <= window.start => {
+            Err(invalid("schedule.window", "does not end after it starts"))
+        }
+        Some(Schedule::FirstFree(0)) => Err(invalid("schedule.first-free", "has no length")),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -107,5 +122,22 @@ mod tests {
         for (name, value, expected) in cases {
             assert_eq!(refused(name, value), expected);
         }
+    }
+
+    #[test]
+    fn a_schedule_that_leaves_no_time_is_refused() {
+        let window = |start, end| Schedule::Window(itsm_contract::types::Window { start, end });
+        for (schedule, field) in [
+            (window(5, 5), "schedule.window"),
+            (window(6, 5), "schedule.window"),
+            (Schedule::FirstFree(0), "schedule.first-free"),
+        ] {
+            match check_schedule(Some(&schedule)) {
+                Err(Failure::InvalidEvent(problem)) => assert!(problem.summary.contains(field), "{problem:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(check_schedule(Some(&window(5, 6))), Ok(()));
+        assert_eq!(check_schedule(None), Ok(()));
     }
 }

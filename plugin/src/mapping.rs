@@ -5,6 +5,7 @@
 
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Error, Kind};
+use crate::settings::Settings;
 use crate::transport::{Field, Mapped, Value};
 use itsm_contract::answers::PlannedField;
 use itsm_contract::types::{Failure, Problem};
@@ -126,7 +127,7 @@ pub fn fill(
         }
         let value = match field.value {
             Value::Text(text) => cut(plugin, kind, &field.name, text),
-            Value::Named(name) => resolve(plugin, &field.name, name)?,
+            Value::Named(name) => resolve(plugin, kind, &field.name, name)?,
         };
         filled.values.insert(field.name, value.into());
     }
@@ -169,17 +170,37 @@ fn cut(plugin: &Plugin, kind: RecordKind, field: &str, text: String) -> String {
     kept
 }
 
-fn resolve(plugin: &Plugin, field: &str, name: String) -> Result<String, Failure> {
+fn resolve(plugin: &Plugin, kind: RecordKind, field: &str, name: String) -> Result<String, Failure> {
     if name.is_empty() || is_sys_id(&name) {
         return Ok(name);
     }
     let Some((_, table, column)) = REFERENCES.iter().find(|(known, ..)| *known == field) else {
         return Err(failure("mapping.reference", format!("`{field}` cannot be given by name: give its sys_id")));
     };
+    if let Some(key) = setting(plugin.settings(), kind, field, &name) {
+        return plugin.named(key, table, column, &name);
+    }
     plugin.reference(table, column, &name).map_err(|error| match error {
-        Error { kind: Kind::NotFound, detail, .. } => failure("mapping.reference", detail.unwrap_or_default()),
+        Error { kind: Kind::NotFound | Kind::Ambiguous, detail, .. } => {
+            failure("mapping.reference", detail.unwrap_or_default())
+        }
         error => error.into(),
     })
+}
+
+/// The setting that gives this name, where it is not the mapping that does.
+fn setting(settings: &Settings, kind: RecordKind, field: &str, name: &str) -> Option<&'static str> {
+    let (key, given) = match (kind, field) {
+        (RecordKind::BuildChange | RecordKind::DeployChange, "assignment_group") => {
+            ("change.assignment-group", &settings.change.assignment_group)
+        }
+        (RecordKind::Incident, "assignment_group") => {
+            ("incident.assignment-group", &settings.incident.assignment_group)
+        }
+        (RecordKind::Incident, "caller_id") => ("incident.caller", &settings.incident.caller),
+        _ => return None,
+    };
+    (given.as_deref() == Some(name)).then_some(key)
 }
 
 fn failure(code: &str, summary: String) -> Failure {

@@ -1,6 +1,6 @@
 //! One call of one hook: what it was granted, and the settings that it follows.
 
-use crate::servicenow::{Client, Error};
+use crate::servicenow::{Client, Error, Kind};
 use crate::settings::Settings;
 use crate::transport::{Entry, Grants};
 use itsm_contract::types::{Failure, Problem, Ticket, Timestamp};
@@ -94,9 +94,27 @@ impl<'a> Plugin<'a> {
                 self.remember(table, column, name, &sys_id);
                 Ok(sys_id)
             }
-            None => Err(Error::new(crate::servicenow::Kind::NotFound, format!("GET {table}"))
+            None => Err(Error::new(Kind::NotFound, format!("GET {table}"))
                 .with_detail(format!("nothing in {table} has the {column} `{name}`"))),
         }
+    }
+
+    /// As [`reference`](Self::reference), for a name that the settings give at `key`.
+    ///
+    /// # Errors
+    /// `Misconfigured` where nothing has that name, or several have it.
+    pub fn named(&self, key: &str, table: &str, column: &str, name: &str) -> Result<String, Failure> {
+        self.reference(table, column, name).map_err(|error| match error.kind {
+            Kind::NotFound | Kind::Ambiguous => Failure::Misconfigured(Problem {
+                code: "settings.unknown-name".into(),
+                summary: format!("`{key}` in the settings: {}", error.detail.unwrap_or_default()),
+                remedy: format!(
+                    "correct `{key}`, or give the sys_id there; the integration user must be able to read it"
+                ),
+                detail: None,
+            }),
+            _ => error.into(),
+        })
     }
 
     /// Remembers for this call what a name means.

@@ -73,6 +73,8 @@ async fn when_nobody_answers_in_time_the_policy_decides() -> Result<()> {
             _ => assert!(matches!(&verdict, Verdict::Proceed(clearance) if clearance.by_policy), "{verdict:?}"),
         }
         assert_eq!(work.record()?.get("state"), state, "{policy}");
+        let audited = std::fs::read_to_string(world.audit())?.contains("gate.proceed-by-policy");
+        assert_eq!(audited, policy == "proceed", "{policy}");
     }
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! Change requests and their gates, end to end: the plugin in its sandbox, ServiceNow over real HTTP.
 
 mod answers;
+mod approvers;
+mod ends;
 mod hosts;
 mod polls;
 mod scheduling;
+mod settings;
 mod types;
 mod work;
 

@@ -4,6 +4,7 @@ use super::CHANGES_ALONE;
 use super::work::{Work, deploy, proceeds, request, waits_for};
 use anyhow::{Context as _, Result};
 use itsm_contract::events::DeployPhase;
+use itsm_contract::types::Failure;
 use tests::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,5 +55,23 @@ async fn a_change_costs_ten_requests_and_a_token_on_one_connection() -> Result<(
     let requests = world.servicenow.requests();
     let first = requests.iter().find(|seen| seen.user.as_ref() == Some(user)).context("no request")?.connection;
     assert!(requests.iter().filter(|seen| seen.user.as_ref() == Some(user)).all(|seen| seen.connection == first));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_transition_is_explained_by_the_conditions_that_do_not_hold() -> Result<()> {
+    let world = World::builder()
+        .settings("[change]\ntype = \"standard\"\ntemplate = \"Publish golden image\"")
+        .instance(|instance| instance.properties(|properties| properties.planned_dates_required = true))
+        .start()
+        .await?;
+    match world.plugin.on_build_requested(&request("unplanned")?).await? {
+        Err(Failure::Refused(problem)) => {
+            let words = "go from New to Scheduled: these conditions do not hold: Planned dates are not empty";
+            assert!(problem.summary.ends_with(words), "{problem:?}");
+            assert!(problem.detail.unwrap_or_default().contains("Change Model: Check State Transition"));
+        }
+        other => anyhow::bail!("{other:?}"),
+    }
     Ok(())
 }

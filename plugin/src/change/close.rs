@@ -7,6 +7,14 @@ use crate::settings::{Cancelled, Close};
 use itsm_contract::types::{Failure, Problem};
 use serde_json::Map;
 
+/// How the close notes of a change begin that we gave up: whoever reads it again learns why.
+pub const WITHDRAWN: &str = "Withdrawn by OpenFactory: ";
+
+/// The line of the close notes that says which deployment ended a change.
+pub fn deployment_line(id: &str) -> String {
+    format!("Deployment: {id}\n")
+}
+
 /// How work ended, as its change request says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ending {
@@ -70,6 +78,7 @@ pub fn give_up(plugin: &Plugin, held: Held, why: &str, key: &str) -> Result<Held
         state if is_withdrawn && *state != State::Review => {
             let mut fields = Map::new();
             fields.insert("work_notes".into(), note::marked(why, key).into());
+            fields.insert("close_notes".into(), format!("{WITHDRAWN}{why}").into());
             step(plugin, held, State::Canceled, fields, key)
         }
         _ => {

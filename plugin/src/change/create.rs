@@ -70,7 +70,7 @@ pub(super) fn values(plugin: &Plugin, work: Work, items: &Items) -> Result<Map<S
     own("type", settings.kind.value().into());
     own("correlation_display", origin(work));
     if let Some(model) = &settings.model {
-        own("chg_model", plugin.reference("chg_model", "name", model)?);
+        own("chg_model", plugin.named("change.model", "chg_model", "name", model)?);
     }
     if settings.kind == ChangeType::Standard {
         own("std_change_producer_version", template(plugin)?);

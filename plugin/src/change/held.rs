@@ -1,6 +1,6 @@
 //! A change request that this work holds: proved to be the one that was asked for.
 
-use super::{Change, FIELDS, State, TABLE, Work, link};
+use super::{Change, FIELDS, State, TABLE, Work, close, link};
 use crate::identity::Identity;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind, Query};
@@ -139,6 +139,16 @@ pub fn handed_back<'a>(plugin: &Plugin, work: Work<'a>) -> Option<&'a Ticket> {
     let is_own = ticket.key.as_deref().is_none_or(|key| key == own);
     let is_shared = plugin.settings().change.close != crate::settings::Close::AfterBuild;
     (is_own || is_shared).then_some(ticket)
+}
+
+/// Whether a build's change request has ended with another deployment of the build: this one needs its own. One that was
+/// cancelled or rejected ends them all.
+pub fn is_used_up(plugin: &Plugin, work: Work, held: &Held) -> bool {
+    let Work::Deployment(event) = work else { return false };
+    let own = work.identity(plugin).correlation_id;
+    let is_own = held.ticket.key.as_deref() == Some(&own);
+    let is_over = matches!(held.change.state, State::Review | State::Closed);
+    is_over && !is_own && !held.change.close_notes.contains(&close::deployment_line(&event.deployment_id))
 }
 
 /// Whether the instance gave this record of ours a `sys_id` of its own.

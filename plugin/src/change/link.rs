@@ -5,13 +5,15 @@ use crate::plugin::Plugin;
 use itsm_contract::types::{Failure, Problem};
 
 /// Links the change request that this work names: it must exist, be open, and be of the type that the settings ask for.
+/// What became of it since it was linked is for its gate to say.
 ///
 /// # Errors
 /// `Refused` where it is none of that.
 pub fn link(plugin: &Plugin, work: Work, number: &str) -> Result<Held, Failure> {
     let held = find(plugin, number)?;
     let change = &held.change;
-    if change.state.is_over() {
+    let is_linked = work.gate().and_then(|gate| gate.change.as_ref()).is_some_and(|ticket| ticket.id == change.sys_id);
+    if change.state.is_over() && !is_linked && work.delivery().attempt <= 1 {
         return Err(refused(
             "change.not-open",
             format!("{number} is not open: it is in {}", change.state.label()),
@@ -19,7 +21,7 @@ pub fn link(plugin: &Plugin, work: Work, number: &str) -> Result<Held, Failure> 
         ));
     }
     let wanted = Kind::from(plugin.settings().change.kind);
-    if change.kind != wanted {
+    if change.kind != wanted && !is_linked {
         return Err(refused(
             "change.wrong-type",
             format!("{number} is of the type {}, and {} is asked for", change.kind.value(), wanted.value()),

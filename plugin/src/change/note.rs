@@ -13,12 +13,13 @@ use serde_json::Map;
 /// Characters of a marker's digest: enough that no two notes of one change share it.
 const MARKER_LENGTH: usize = 16;
 
-/// The end of a note that belongs to this event.
+/// A note that belongs to this event.
 pub fn marked(text: &str, key: &str) -> String {
     format!("{text}\n{}", marker(key))
 }
 
-fn marker(key: &str) -> String {
+/// What ends the note of this event.
+pub(super) fn marker(key: &str) -> String {
     let digest = digest(key.as_bytes());
     let short: String = digest.trim_start_matches("sha256:").chars().take(MARKER_LENGTH).collect();
     format!("[{}:{short}]", super::create::ORIGIN)

@@ -2,7 +2,8 @@
 //!
 //! A write's reply is the record after the instance's rules, so it counts as a read.
 
-use super::{Change, FIELDS, Held, Kind, State, TABLE};
+use super::{Change, FIELDS, Held, Kind, State, TABLE, note};
+use crate::journal;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind as ErrorKind, Record};
 use crate::transport::Method;
@@ -42,7 +43,11 @@ pub(super) fn step(
     let Held { change, ticket } = held;
     let mut values = more;
     values.insert("state".into(), to.value().into());
-    let moved = match plugin.client().update(TABLE, &change.sys_id, values, FIELDS) {
+    let written = match values.contains_key("work_notes") {
+        true => journal::write(plugin, &ticket, values, &note::marker(key), FIELDS, key),
+        false => plugin.client().update(TABLE, &change.sys_id, values, FIELDS),
+    };
+    let moved = match written {
         Ok(record) => Held::believe(plugin, Change::read(&record)?, &ticket)?,
         Err(error) if is_refusal(error.kind) => {
             let now = Held::believe(plugin, Change::get(plugin, &change.sys_id)?, &ticket)?;

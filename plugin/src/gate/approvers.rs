@@ -103,10 +103,14 @@ pub fn pending(rows: &[Row]) -> Vec<String> {
     words
 }
 
-/// Those who gave this answer, with what they said, such as `Ann: not today`.
+/// Those who gave this answer, with what they said, such as `Ann: not today`. Where approval was asked for again after a
+/// rejection, what was said before it counts no more; of several rejections the newest does.
 pub fn voices(rows: &[Row], decision: &Decision) -> Vec<String> {
+    let rejections = rows.iter().filter(|row| row.approval.decision == Decision::Rejected);
+    let rejected_at = rejections.map(|row| row.approval.at).max().flatten();
     let those = rows.iter().filter(|row| row.approval.decision == *decision);
     those
+        .filter(|row| row.approval.at >= rejected_at)
         .map(|row| match &row.approval.comment {
             Some(comment) => format!("{}: {comment}", row.approval.approver),
             None => row.approval.approver.clone(),
@@ -132,6 +136,23 @@ mod tests {
             asked("Dee", None, Decision::Requested),
         ];
         assert_eq!(pending(&rows), ["approval by CAB (Ann, Cy)", "approval by Dee"]);
+    }
+
+    #[test]
+    fn what_was_said_before_a_rejection_counts_no_more_once_approval_was_asked_for_again() {
+        let said = |approver, decision, at| {
+            let row = asked(approver, None, decision);
+            Row { approval: Approval { at: Some(at), ..row.approval }, ..row }
+        };
+        let rows = [
+            said("Ann", Decision::Approved, 1),
+            said("Bob", Decision::Rejected, 2),
+            said("Cy", Decision::Rejected, 4),
+            said("Dee", Decision::Approved, 5),
+        ];
+        assert_eq!(voices(&rows, &Decision::Rejected), ["Cy"]);
+        assert_eq!(voices(&rows, &Decision::Approved), ["Dee"]);
+        assert_eq!(voices(&rows[..1], &Decision::Approved), ["Ann"]);
     }
 
     #[test]

@@ -83,6 +83,7 @@ pub fn judge(facts: &Facts, policy: &Policy, now: Timestamp) -> Decision {
     }
     if change.state.is_over() {
         let reason = match change.state {
+            State::Canceled if change.withdrawn().is_some() => change.withdrawn().unwrap_or_default().to_owned(),
             State::Canceled => format!("{} was cancelled in ServiceNow", change.number),
             _ => format!("{} is in {}: its work is over", change.number, change.state.label()),
         };
@@ -172,6 +173,10 @@ fn unanswered(facts: &Facts) -> Vec<String> {
     vec![match (&change.state, &change.approval) {
         (State::Other(state), _) => format!("{number} to leave the state {state}, which this plugin does not know"),
         (State::New, Answer::NotRequested) => format!("somebody to ask for approval of {number}"),
+        // Its flow asks them in a moment.
+        (State::Assess | State::Authorize, Answer::NotRequested) => {
+            format!("ServiceNow to say who has to approve {number}")
+        }
         (state, Answer::Approved) if facts.conditions.is_empty() => {
             format!("{number} to leave {}, now that it is approved", state.label())
         }

@@ -60,9 +60,13 @@ fn words(failure: &Failure) -> String {
 }
 
 fn judged(plugin: &Plugin, work: Work, asked: &Asked) -> Result<Gate, Failure> {
+    let known = |held| Made { held, items: None, is_new: false };
     let made = match (work.number(), change::handed_back(plugin, work)) {
-        (Some(number), _) => Made { held: change::link(plugin, work, number)?, items: None, is_new: false },
-        (None, Some(ticket)) => Made { held: Held::read(plugin, ticket)?, items: None, is_new: false },
+        (Some(number), _) => known(change::link(plugin, work, number)?),
+        (None, Some(ticket)) => match Held::read(plugin, ticket)? {
+            held if change::is_used_up(plugin, work, &held) => change::create(plugin, work)?,
+            held => known(held),
+        },
         (None, None) => change::create(plugin, work)?,
     };
     let Made { mut held, items, is_new } = made;

@@ -33,7 +33,7 @@ impl Policy {
             conflicts: approval.conflicts,
             on_rejected: approval.on_rejected,
             on_timeout: approval.on_timeout,
-            expires_at: approval.timeout.map(|timeout| since.saturating_add(timeout.0)),
+            expires_at: approval.timeout.0.map(|timeout| since.saturating_add(timeout.0)),
             check_after: plugin.now().saturating_add(approval.interval.0),
         }
     }

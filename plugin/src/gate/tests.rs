@@ -83,6 +83,7 @@ fn change(kind: &str, state: &str, approval: &str, hold: &str, window: &str) -> 
         start,
         end,
         item: String::new(),
+        close_notes: String::new(),
         correlation_id: String::new(),
         origin: String::new(),
         created: String::new(),

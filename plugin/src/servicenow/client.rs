@@ -89,8 +89,8 @@ impl<'a> Client<'a> {
     /// The one record whose `field` is `value`, read back and compared; none where there is none.
     ///
     /// # Errors
-    /// `ReplyUnexpected` where more than one comes, or one that does not match: the instance did not understand the
-    /// query.
+    /// `Ambiguous` where more than one matches; `ReplyUnexpected` where one comes that does not: the instance did not
+    /// understand the query.
     pub fn find(&self, table: &str, field: &str, value: &str, fields: &str) -> Result<Option<Record>, Error> {
         let fields = if fields.is_empty() { String::new() } else { format!("{field},{fields}") };
         let found = self.list(table, &Query::new().equals(field, value), &fields, UNIQUE_LIMIT)?;
@@ -98,6 +98,10 @@ impl<'a> Client<'a> {
         match (matching.next(), matching.next()) {
             (None, _) => Ok(None),
             (Some(record), None) if record.text(field) == value => Ok(Some(record)),
+            (Some(one), Some(other)) if [&one, &other].iter().all(|found| found.text(field) == value) => {
+                Err(Error::new(Kind::Ambiguous, format!("GET {table}"))
+                    .with_detail(format!("more than one in {table} has the {field} `{value}`")))
+            }
             _ => Err(Error::new(Kind::ReplyUnexpected, format!("GET {table}"))
                 .with_detail(format!("the search for {field}={value} found something else, or more than one"))),
         }

@@ -67,6 +67,8 @@ pub enum Kind {
     Forbidden,
     /// 404: no such record, or one that may not be read.
     NotFound,
+    /// More than one record where one alone may match.
+    Ambiguous,
     /// 400: no such table.
     TableMissing,
     /// 400: no such API; its plugin is not active.
@@ -151,6 +153,9 @@ impl Kind {
             Self::NotFound => ("servicenow.record-not-found", Give,
                 "there is no such record in ServiceNow, or the integration user may not read it",
                 "check the number, and the user's roles"),
+            Self::Ambiguous => ("servicenow.ambiguous", Configure,
+                "more than one record in ServiceNow has a name that only one may have",
+                "give the record's sys_id instead of its name, or rename one of them"),
             Self::TableMissing => ("servicenow.table-missing", Configure,
                 "there is no such table on this instance",
                 "check the class or table name in the settings, and that its application is installed"),

@@ -1,6 +1,6 @@
 //! What is controlled, how a change request is made, and how its gate is judged.
 
-use super::Duration;
+use super::{Duration, Timeout};
 use serde::Deserialize;
 
 /// How a change request is made and closed.
@@ -119,8 +119,8 @@ pub struct Controlled {
 pub struct Approval {
     /// How often a waiting gate is read.
     pub interval: Duration,
-    /// How long work waits, counted from when its event occurred; none waits for ever.
-    pub timeout: Option<Duration>,
+    /// How long work waits, counted from when its event occurred; `never` lets it wait for ever.
+    pub timeout: Timeout,
     /// What happens then.
     pub on_timeout: OnTimeout,
     /// What a rejection does.
@@ -138,7 +138,7 @@ impl Default for Approval {
     fn default() -> Self {
         Self {
             interval: Duration::seconds(60),
-            timeout: Some(Duration::hours(72)),
+            timeout: Timeout(Some(Duration::hours(72))),
             on_timeout: OnTimeout::Pause,
             on_rejected: OnRejected::Cancel,
             window: true,

@@ -40,12 +40,32 @@ impl Duration {
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format_args!(
-                "`{text}` is no length of time: write a whole number and ms, s, m, h or d, such as 90s, and ten years at most"
-            ))
-        })
+        Self::parse(&text).ok_or_else(|| D::Error::custom(wrong(&text, "")))
     }
+}
+
+/// A length of time, or `never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout(pub Option<Duration>);
+
+/// A timeout that never comes.
+pub const NEVER: &str = "never";
+
+impl<'de> Deserialize<'de> for Timeout {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.trim() == NEVER {
+            return Ok(Self(None));
+        }
+        let length = Duration::parse(&text).ok_or_else(|| D::Error::custom(wrong(&text, ", or `never`")))?;
+        Ok(Self(Some(length)))
+    }
+}
+
+fn wrong(text: &str, or: &str) -> String {
+    format!(
+        "`{text}` is no length of time: write a whole number and ms, s, m, h or d, such as 90s, and ten years at most{or}"
+    )
 }
 
 #[cfg(test)]
@@ -59,5 +79,13 @@ mod tests {
         for wrong in ["", "90", "s", "1.5h", "-1s", "99999999999999999999d", "3654d", "1é"] {
             assert_eq!(Duration::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_timeout_may_be_never() {
+        let read = |text: &str| serde_json::from_value::<Timeout>(text.into()).map_err(|error| error.to_string());
+        assert_eq!(read("never"), Ok(Timeout(None)));
+        assert_eq!(read("72h"), Ok(Timeout(Some(Duration::hours(72)))));
+        assert!(read("soon").unwrap_err().ends_with("ten years at most, or `never`"));
     }
 }

@@ -14,7 +14,7 @@ mod records;
 mod schema;
 
 pub use change::{Approval, Cancelled, Change, ChangeType, Close, Controlled, OnRejected, OnTimeout};
-pub use duration::Duration;
+pub use duration::{Duration, Timeout};
 pub use error::SettingsError;
 pub use incident::{Grade, Incident, Severity, Step};
 pub use origin::Origin;
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(
             settings(r#""approval":{"interval":"60s","timeout":"soon"}"#),
             "approval.timeout: `soon` is no length of time: write a whole number and ms, s, m, h or d, such as 90s, \
-             and ten years at most"
+             and ten years at most, or `never`"
         );
         assert_eq!(
             settings(r#""change":{"type":"normal","close":"later"}"#),

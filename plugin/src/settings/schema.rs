@@ -1,6 +1,6 @@
 //! The JSON Schema of the settings, generated from their types, and held to the file that the component carries.
 
-use super::{Duration, Origin, SCHEMA, Settings};
+use super::{Duration, Origin, SCHEMA, Settings, Timeout};
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, json_schema};
 use std::borrow::Cow;
 
@@ -30,6 +30,29 @@ impl serde::Serialize for Duration {
             ms => (ms, "ms"),
         };
         serializer.collect_str(&format_args!("{count}{unit}"))
+    }
+}
+
+impl JsonSchema for Timeout {
+    fn schema_name() -> Cow<'static, str> {
+        "Timeout".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A length of time, such as `72h`, or `never`.",
+            "type": "string",
+            "pattern": "^\\s*([0-9]+\\s*(ms|s|m|h|d)|never)\\s*$",
+        })
+    }
+}
+
+impl serde::Serialize for Timeout {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(length) => length.serialize(serializer),
+            None => serializer.serialize_str(super::duration::NEVER),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ fn a_build_waits_until_its_change_is_approved_and_the_change_is_closed_after_the
     let mut requests = Vec::new();
 
     let first = requested(&host, &instance);
-    assert_eq!(waits_for(&first), "approval of CHG0030001 (in Assess, not requested)");
+    assert_eq!(waits_for(&first), "ServiceNow to say who has to approve CHG0030001");
     requests.extend(instance.take_requests());
 
     let review = look(&host, &instance, &first, None);
@@ -186,7 +186,7 @@ fn what_a_change_affects_is_attached_before_approval_is_asked_for() {
     assert_eq!(instance.change()["state"], "-5");
     let review = look(&host, &instance, &gate, Some(&review.cursor));
     let gate = review.moved[0].answer.clone().unwrap();
-    assert_eq!(waits_for(&gate), "approval of CHG0030002 (in Assess, not requested)");
+    assert_eq!(waits_for(&gate), "ServiceNow to say who has to approve CHG0030002");
     instance.approve();
     proceeds(&reread(&host, &instance, &gate));
 }

@@ -131,25 +131,25 @@ fn of_ten_thousand_gates_those_that_moved_are_told_once_for_two_requests() {
 
 #[test]
 fn what_one_look_leaves_the_next_ones_tell_and_none_of_it_twice() {
-    let mut crowd = Crowd::new(4500);
-    for number in 0..4500 {
+    let mut crowd = Crowd::new(2600);
+    for number in 0..2600 {
         crowd.instance.person_edits_one(&format!("{number:032x}"), &[("state", "-2"), ("approval", "approved")]);
     }
     let mut told = Vec::new();
     let mut looks = 0;
-    while told.len() < 4500 {
+    while told.len() < 2600 {
         let moved = crowd.look().moved;
         assert!(!moved.is_empty() && moved.len() < 3000, "{} of {} after {looks} looks", moved.len(), told.len());
         told.extend(moved.into_iter().map(|moved| moved.change));
         // What is beyond, and a person edits meanwhile, is told as it is then.
-        crowd.instance.person_edits_one(&format!("{:032x}", 4499), &[("state", "4")]);
+        crowd.instance.person_edits_one(&format!("{:032x}", 2599), &[("state", "4")]);
         looks += 1;
     }
-    assert_eq!(looks, 3);
-    assert!(matches!(crowd.waiting[4499].last.verdict, Verdict::Cancel(_)));
+    assert_eq!(looks, 2);
+    assert!(matches!(crowd.waiting[2599].last.verdict, Verdict::Cancel(_)));
     told.sort();
     told.dedup();
-    assert_eq!(told.len(), 4500);
+    assert_eq!(told.len(), 2600);
     // So many are read again for a while, and not for ever.
     for _ in 0..12 {
         assert_eq!(crowd.look().moved, []);
@@ -163,7 +163,7 @@ fn what_one_look_leaves_the_next_ones_tell_and_none_of_it_twice() {
 
 #[test]
 fn gates_whose_time_is_over_at_the_same_moment_are_all_told() {
-    let mut crowd = Crowd::new(4500);
+    let mut crowd = Crowd::new(2600);
     crowd.instance.advance(72 * HOUR);
     let mut told = Vec::new();
     for _ in 0..4 {
@@ -171,7 +171,7 @@ fn gates_whose_time_is_over_at_the_same_moment_are_all_told() {
     }
     told.sort();
     told.dedup();
-    assert_eq!(told.len(), 4500);
+    assert_eq!(told.len(), 2600);
     assert!(crowd.waiting.iter().all(|work| waits_for(&work.last).ends_with("the time to answer is over")));
 }
 

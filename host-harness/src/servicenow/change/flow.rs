@@ -64,12 +64,14 @@ fn run(engine: &mut Engine, flow: Flow) -> Result<(), Refusal> {
     match flow {
         Flow::Entered { change, from, state } => entered(engine, &change, &from, &state),
         Flow::Answered { change, approval, by } => answered(engine, &change, &approval, &by),
-        Flow::Held { change, held } => match held {
-            true => approvals::close_open_rows(engine, &change, "not_required"),
-            false => {
-                approvals::ask_again(engine, &change)?;
-                step_on(engine, &change)
+        Flow::Held { change: sys_id, held } => match held {
+            true => approvals::close_open_rows(engine, &sys_id, "not_required"),
+            // Nobody is asked about a change that is cancelled, which ends its hold too.
+            false if change(engine, &sys_id).is_some_and(|change| is_asking(change.get("state"))) => {
+                approvals::ask_again(engine, &sys_id)?;
+                step_on(engine, &sys_id)
             }
+            false => Ok(()),
         },
         Flow::TaskClosed { change } => task_closed(engine, &change),
     }
@@ -77,6 +79,11 @@ fn run(engine: &mut Engine, flow: Flow) -> Result<(), Refusal> {
 
 fn change(engine: &Engine, sys_id: &str) -> Option<Record> {
     engine.get("change_request", sys_id).cloned()
+}
+
+/// Whether somebody is asked for approval in this state.
+fn is_asking(state: &str) -> bool {
+    matches!(state, ASSESS | AUTHORIZE)
 }
 
 fn entered(engine: &mut Engine, sys_id: &str, from: &str, state: &str) -> Result<(), Refusal> {
@@ -137,7 +144,7 @@ fn step_on(engine: &mut Engine, sys_id: &str) -> Result<(), Refusal> {
 
 fn answered(engine: &mut Engine, sys_id: &str, approval: &str, by: &str) -> Result<(), Refusal> {
     let Some(record) = change(engine, sys_id) else { return Ok(()) };
-    if !matches!(record.get("state"), ASSESS | AUTHORIZE) {
+    if !is_asking(record.get("state")) {
         return Ok(());
     }
     let said = approvals::comment(engine, approval);

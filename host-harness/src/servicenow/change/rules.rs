@@ -40,6 +40,9 @@ pub(crate) fn before(
                 check_state(engine, before, record, &to)?;
                 enter(engine, caller, record, &to);
             }
+            if matches!(to.as_str(), CLOSED | CANCELED) {
+                record.set("on_hold", "false");
+            }
         }
     }
     if record.is("on_hold") && record.lacks("on_hold_reason") && engine.properties.enforce_data_requirements {
@@ -139,9 +142,6 @@ pub(super) fn enter(engine: &Engine, caller: &Caller, record: &mut Record, state
             record.set("active", "false");
             record.set("closed_at", now);
             record.set("closed_by", caller.sys_id.as_str());
-            if state == CANCELED {
-                record.set("on_hold", "false");
-            }
         }
         _ => {}
     }
