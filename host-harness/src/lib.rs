@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod evidence;
 pub mod grant;
 pub mod guest;
+pub mod mapping;
 pub mod runtime;
 pub mod service;
 pub mod servicenow;

@@ -3,11 +3,18 @@
 //! Identity, state and approval are the plugin's own. They are not offered to a mapping, and refused when it returns
 //! them: a mapping cannot open a gate.
 
+mod column;
+#[cfg(test)]
+mod tests;
+
+pub use column::{Column, column_of, reference_of};
+
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Error, Kind};
 use crate::settings::Settings;
 use crate::transport::{Field, Mapped, Value};
 use itsm_contract::answers::PlannedField;
+use itsm_contract::is_reserved;
 use itsm_contract::types::{Failure, Problem};
 use serde::Serialize;
 use serde_json::Map;
@@ -40,57 +47,6 @@ impl RecordKind {
     }
 }
 
-/// Fields that no mapping may set, beside all that begin with `sys_`.
-const RESERVED: &[&str] = &[
-    "active",
-    "approval",
-    "approval_history",
-    "approval_set",
-    "chg_model",
-    "close_code",
-    "close_notes",
-    "closed_at",
-    "closed_by",
-    "correlation_display",
-    "correlation_id",
-    "incident_state",
-    "number",
-    "on_hold",
-    "phase",
-    "phase_state",
-    "state",
-    "std_change_producer_version",
-    "type",
-    "upon_approval",
-    "upon_reject",
-];
-
-/// `varchar` columns and their lengths: what is longer is cut by the database without a word. Longer columns are
-/// `mediumtext`, whatever `max_length` says (KB0685779).
-const LENGTHS: &[(&str, usize)] = &[("short_description", 160), ("name", 255), ("correlation_display", 100)];
-
-/// Where a reference by name is looked up, by the field that holds it.
-const REFERENCES: &[(&str, &str, &str)] = &[
-    ("assigned_to", "sys_user", "user_name"),
-    ("assignment_group", "sys_user_group", "name"),
-    ("business_service", "cmdb_ci_service", "name"),
-    ("caller_id", "sys_user", "user_name"),
-    ("cmdb_ci", "cmdb_ci", "name"),
-    ("company", "core_company", "name"),
-    ("location", "cmn_location", "name"),
-    ("managed_by", "sys_user", "user_name"),
-    ("opened_by", "sys_user", "user_name"),
-    ("owned_by", "sys_user", "user_name"),
-    ("requested_by", "sys_user", "user_name"),
-    ("service_offering", "service_offering", "name"),
-    ("support_group", "sys_user_group", "name"),
-];
-
-/// Whether a mapping may not set this field.
-pub fn is_reserved(field: &str) -> bool {
-    field.starts_with("sys_") || RESERVED.contains(&field)
-}
-
 /// What is sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filled {
@@ -98,6 +54,8 @@ pub struct Filled {
     pub class_name: Option<String>,
     /// By ServiceNow's names; references as their `sys_id`s.
     pub values: Map<String, serde_json::Value>,
+    /// The names of those that the mapping set.
+    pub mapped: Vec<String>,
 }
 
 /// Lets the mapping change the plugin's own fields, resolves references, and keeps to ServiceNow's lengths.
@@ -111,20 +69,27 @@ pub fn fill(
     defaults: Vec<Field>,
 ) -> Result<Filled, Failure> {
     let mapped = match plugin.grants().mapping {
-        None => Mapped { class_name: None, fields: defaults },
+        None => Mapped { class_name: None, fields: defaults.clone() },
         Some(mapping) => {
             let event = serde_json::to_string(event).map_err(|error| failure("mapping.event", error.to_string()))?;
             let rules = serde_json::Value::Object(plugin.settings().mapping.rules.clone()).to_string();
-            mapping.apply(&rules, kind.name(), &event, defaults).map_err(|complaint| {
+            mapping.apply(&rules, kind.name(), &event, defaults.clone()).map_err(|complaint| {
                 failure("mapping.failed", format!("`{}`: {}", complaint.path, complaint.message))
             })?
         }
     };
-    let mut filled = Filled { class_name: mapped.class_name, values: Map::new() };
+    keep_to_limits(plugin, kind, mapped, &defaults)
+}
+
+fn keep_to_limits(plugin: &Plugin, kind: RecordKind, mapped: Mapped, defaults: &[Field]) -> Result<Filled, Failure> {
+    if let Some(field) = mapped.fields.iter().find(|field| is_reserved(&field.name)) {
+        return Err(failure("mapping.reserved-field", format!("`{}` is not the mapping's to set", field.name)));
+    }
+    let set: Vec<&Field> = mapped.fields.iter().filter(|field| !defaults.contains(field)).collect();
+    column::learn(plugin, kind, mapped.class_name.as_deref(), &set)?;
+    let mut filled = Filled { mapped: set.iter().map(|field| field.name.clone()).collect(), ..Filled::default() };
+    filled.class_name = mapped.class_name;
     for field in mapped.fields {
-        if is_reserved(&field.name) {
-            return Err(failure("mapping.reserved-field", format!("`{}` is not the mapping's to set", field.name)));
-        }
         let value = match field.value {
             Value::Text(text) => cut(plugin, kind, &field.name, text),
             Value::Named(name) => resolve(plugin, kind, &field.name, name)?,
@@ -132,6 +97,33 @@ pub fn fill(
         filled.values.insert(field.name, value.into());
     }
     Ok(filled)
+}
+
+/// Fields that read back empty whatever they hold.
+const JOURNALS: &[&str] = &["comments", "work_notes"];
+
+impl Filled {
+    /// These fields, and those that the mapping set: what is read back of a record that is written.
+    pub fn read_back(&self, fields: &str) -> String {
+        let mut read = fields.to_owned();
+        for name in self.mapped.iter().filter(|name| !fields.split(',').any(|field| field == **name)) {
+            read.push(',');
+            read.push_str(name);
+        }
+        read
+    }
+
+    /// Tells of what the instance did not keep of the mapping's fields: a column that it lacks, a choice that it does not
+    /// have. The reply to a write shows the record as it is stored, so this costs no request.
+    pub fn tell_lost(&self, plugin: &Plugin, key: &str, stored: &Record) {
+        for name in self.mapped.iter().filter(|name| !JOURNALS.contains(&name.as_str())) {
+            let value = self.values.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+            if !value.is_empty() && stored.text(name).is_empty() {
+                let became = if stored.has(name) { "emptied" } else { "dropped" };
+                plugin.audit("mapping.lost", key, None, &[("field", name), ("value", value), ("became", became)]);
+            }
+        }
+    }
 }
 
 /// What would be sent, beside what the plugin would send without a mapping. Fields that no mapping sees are the plugin's
@@ -160,8 +152,8 @@ pub fn compare(defaults: &[Field], values: &Map<String, serde_json::Value>) -> V
 
 /// Cut to what the column keeps, with an ellipsis, and audited.
 fn cut(plugin: &Plugin, kind: RecordKind, field: &str, text: String) -> String {
-    let Some((_, length)) = LENGTHS.iter().find(|(name, _)| *name == field) else { return text };
-    if text.chars().count() <= *length {
+    let Some(length) = column::length(plugin, kind, field) else { return text };
+    if text.chars().count() <= length {
         return text;
     }
     plugin.audit("mapping.cut", kind.name(), None, &[("field", field), ("length", &length.to_string())]);
@@ -174,13 +166,13 @@ fn resolve(plugin: &Plugin, kind: RecordKind, field: &str, name: String) -> Resu
     if name.is_empty() || is_sys_id(&name) {
         return Ok(name);
     }
-    let Some((_, table, column)) = REFERENCES.iter().find(|(known, ..)| *known == field) else {
+    let Some((table, column)) = column::reference(plugin, field) else {
         return Err(failure("mapping.reference", format!("`{field}` cannot be given by name: give its sys_id")));
     };
     if let Some(key) = setting(plugin.settings(), kind, field, &name) {
-        return plugin.named(key, table, column, &name);
+        return plugin.named(key, &table, column, &name);
     }
-    plugin.reference(table, column, &name).map_err(|error| match error {
+    plugin.reference(&table, column, &name).map_err(|error| match error {
         Error { kind: Kind::NotFound | Kind::Ambiguous, detail, .. } => {
             failure("mapping.reference", detail.unwrap_or_default())
         }

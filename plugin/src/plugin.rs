@@ -1,10 +1,11 @@
 //! One call of one hook: what it was granted, and the settings that it follows.
 
+use crate::mapping::Column;
 use crate::servicenow::{Client, Error, Kind};
 use crate::settings::Settings;
 use crate::transport::{Entry, Grants};
 use itsm_contract::types::{Failure, Problem, Ticket, Timestamp};
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 
 /// What every hook works with.
 pub struct Plugin<'a> {
@@ -13,6 +14,8 @@ pub struct Plugin<'a> {
     client: Client<'a>,
     /// Names found by this call: table, column, name, and the `sys_id` that they mean.
     references: RefCell<Vec<(String, String, String, String)>>,
+    /// Columns that this call asked the dictionary for.
+    columns: RefCell<Vec<Column>>,
 }
 
 impl<'a> Plugin<'a> {
@@ -29,7 +32,13 @@ impl<'a> Plugin<'a> {
                 detail: None,
             })
         })?;
-        Ok(Self { client: Client::new(grants.transport), grants, settings, references: RefCell::default() })
+        Ok(Self {
+            client: Client::new(grants.transport),
+            grants,
+            settings,
+            references: RefCell::default(),
+            columns: RefCell::default(),
+        })
     }
 
     /// The way to the instance.
@@ -115,6 +124,11 @@ impl<'a> Plugin<'a> {
             }),
             _ => error.into(),
         })
+    }
+
+    /// The columns that this call has asked the dictionary for.
+    pub(crate) fn columns(&self) -> RefMut<'_, Vec<Column>> {
+        self.columns.borrow_mut()
     }
 
     /// Remembers for this call what a name means.

@@ -64,6 +64,11 @@ impl Script {
         answer
     }
 
+    /// Whether the whole conversation was held.
+    pub fn is_held(&self) -> bool {
+        self.exchanges.borrow().is_empty()
+    }
+
     /// The JSON body of the nth request.
     pub fn body(&self, index: usize) -> Value {
         serde_json::from_slice(&self.sent.borrow()[index].body).expect("JSON")

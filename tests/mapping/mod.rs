@@ -2,6 +2,9 @@
 
 mod examples;
 mod harm;
+mod limits;
+mod live;
+mod shown;
 mod template;
 mod versions;
 

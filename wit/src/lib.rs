@@ -32,7 +32,10 @@
 pub mod answers;
 pub mod events;
 pub mod json;
+mod reserved;
 pub mod types;
+
+pub use reserved::is_reserved;
 
 /// The version of the packages `openfactory:itsm` and `openfactory:itsm-mapping` that this crate speaks.
 pub const VERSION: &str = "0.1.0";

@@ -1,9 +1,12 @@
-//! `check`: what a component wants and offers, before anybody runs it.
+//! `check`: what a component wants and offers, before anybody runs it; with settings, what its mapping makes of recorded
+//! events.
 
-use super::{Exit, printable};
+use super::{Exit, mapping, printable};
 use anyhow::{Context as _, Result};
 use clap::Args;
+use host_harness::mapping::Shown;
 use host_harness::runtime::{Host, limits::Limits};
+use host_harness::settings::Settings;
 use std::path::PathBuf;
 
 /// Show what a component imports and exports; refuse what a host would refuse
@@ -12,6 +15,12 @@ pub struct Check {
     /// The component
     #[arg(value_name = "COMPONENT")]
     component: PathBuf,
+    /// Show what its mapping makes of recorded events, beside the plugin's own fields, with these settings
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// The recorded events, as `*.json`; samples without it
+    #[arg(long, value_name = "FOLDER", requires = "settings")]
+    events: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -32,6 +41,11 @@ impl Check {
         };
         // Loading compares every function with the contract, and names the one that differs.
         let refusal = host.load_bytes(&what, &bytes).err().map(|error| error.to_string());
+        let shown = match refusal {
+            None => self.shown()?,
+            // Nobody need agree on what no host loads.
+            Some(_) => None,
+        };
         if self.json {
             let imports: Vec<_> = inspection
                 .imports
@@ -44,6 +58,7 @@ impl Check {
                 "imports": imports,
                 "exports": inspection.exports,
                 "refusal": refusal,
+                "shown": shown,
             });
             say!("{}", serde_json::to_string_pretty(&json)?);
         } else {
@@ -60,8 +75,23 @@ impl Check {
                 Some(why) => self.refuse(why),
                 None => say!("a host loads it"),
             }
+            if let Some(shown) = &shown {
+                say!("\n{}", printable(shown.to_string().trim_end()));
+            }
         }
-        Ok(if refusal.is_none() { Exit::Done } else { Exit::No })
+        let is_whole = shown.is_none_or(|shown| shown.is_whole());
+        Ok(if refusal.is_none() && is_whole { Exit::Done } else { Exit::No })
+    }
+
+    /// What the mapping makes of the events.
+    fn shown(&self) -> Result<Option<Shown>> {
+        let Some(settings) = &self.settings else { return Ok(None) };
+        let settings = Settings::read(settings)?;
+        let subject = mapping::subject(Some(&self.component))?;
+        let events = mapping::events(self.events.as_deref())?;
+        let shown =
+            Shown::of(&subject, &settings.to_json(), &events).map_err(|error| mapping::told(&settings, error))?;
+        Ok(Some(shown))
     }
 
     /// What is no component has nothing else to show.

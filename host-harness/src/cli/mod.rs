@@ -63,7 +63,7 @@ enum Command {
     /// Prove that the evidence in ServiceNow is what was put there
     #[command(subcommand)]
     Evidence(evidence::Evidence),
-    /// Begin a mapping of your own
+    /// Begin a mapping of your own, or hold one against an instance
     #[command(subcommand)]
     Mapping(mapping::Mapping),
 }
@@ -113,7 +113,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Sim(sim) => sim.run().await,
             Command::Audit(audit) => audit.run(),
             Command::Evidence(evidence) => evidence.run().await,
-            Command::Mapping(mapping) => mapping.run(),
+            Command::Mapping(mapping) => mapping.run().await,
         }
     })
 }

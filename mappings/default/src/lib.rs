@@ -18,15 +18,14 @@ mod component;
 mod data;
 mod event;
 mod nearest;
-mod reserved;
+mod possible;
 mod rules;
 mod template;
 #[cfg(test)]
 mod tests;
 mod types;
 
-pub use reserved::is_reserved;
-pub use types::{Complaint, Field, Mapped, Produced, Value};
+pub use types::{Complaint, Field, Mapped, Possible, Produced, Value};
 
 use rules::Rules;
 
@@ -36,6 +35,14 @@ use rules::Rules;
 /// Everything that is wrong with them, each with its place.
 pub fn check_rules(rules: &str) -> Result<Vec<Produced>, Vec<Complaint>> {
     Rules::parse(rules).map(|rules| rules.produced())
+}
+
+/// Everything that the rules can say without an event: for a comparison with what an instance takes.
+///
+/// # Errors
+/// As [`check_rules`].
+pub fn possible(rules: &str) -> Result<Vec<Possible>, Vec<Complaint>> {
+    Rules::parse(rules).map(|rules| rules.possible())
 }
 
 /// What one record says: the defaults, as the rules change them.

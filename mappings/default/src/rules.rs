@@ -3,9 +3,9 @@
 use crate::data::Data;
 use crate::event::{KINDS, Member};
 use crate::nearest::did_you_mean;
-use crate::reserved::is_reserved;
 use crate::template::{Condition, Lookups, Mistake, Scope, Template, position};
 use crate::types::Complaint;
+use itsm_contract::is_reserved;
 
 /// Every rule, and the tables that they share.
 pub struct Rules {
@@ -61,7 +61,12 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
 impl Section {
     /// Whether it speaks of this kind.
     pub fn covers(&self, kind: &str) -> bool {
-        SECTIONS.iter().any(|(name, kinds)| *name == self.name && kinds.contains(&kind))
+        self.kinds().contains(&kind)
+    }
+
+    /// The kinds that it speaks of.
+    pub fn kinds(&self) -> &'static [&'static str] {
+        SECTIONS.iter().find(|(name, _)| *name == self.name).map_or(&[], |(_, kinds)| kinds)
     }
 
     /// Every layer, whatever it depends on.
@@ -246,7 +251,14 @@ impl Reader {
             ("class", _) => self.complain(&at, "a class is a text, such as `cmdb_ci_linux_server`".into()),
             _ => {
                 let known = besides.iter().copied().chain(["fields"]).chain(context.is_item.then_some("class"));
-                self.complain(&at, format!("there is no `{key}` here{}", did_you_mean(key, known)));
+                let hint = match did_you_mean(key, known) {
+                    // What looks like a rule was meant as one.
+                    hint if hint.is_empty() && !matches!(value, Data::List(_)) => {
+                        format!("; a field is written `fields.{key}`")
+                    }
+                    hint => hint,
+                };
+                self.complain(&at, format!("there is no `{key}` here{hint}"));
             }
         }
     }
@@ -326,7 +338,7 @@ impl Reader {
 }
 
 /// A path with one more name, in quotes where TOML needs them.
-fn join(path: &str, name: &str) -> String {
+pub fn join(path: &str, name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     match (path, bare) {
         ("", true) => name.to_owned(),

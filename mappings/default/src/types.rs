@@ -59,3 +59,22 @@ pub struct Produced {
     /// More than `fields` may come.
     pub open: bool,
 }
+
+/// What one rule can say of one kind of record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Possible {
+    /// As in `apply`.
+    pub kind: String,
+    /// The rule, such as `incident.tiers.production.fields.urgency`.
+    pub path: String,
+    /// By ServiceNow's own name; none where the rule names the class.
+    pub field: Option<String>,
+    /// The field is not sent.
+    pub is_left_out: bool,
+    /// The values are names of records.
+    pub is_named: bool,
+    /// The values that stand in the rules.
+    pub values: Vec<String>,
+    /// Other values may come, by the event.
+    pub is_open: bool,
+}

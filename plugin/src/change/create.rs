@@ -4,13 +4,12 @@
 //! A standard change comes from its template by `std_change_producer_version`.
 
 use super::{Change, FIELDS, Held, Items, TABLE, Work};
-use crate::mapping;
+use crate::mapping::{self, Filled};
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Inserted, datetime};
 use crate::settings::ChangeType;
 use crate::transport::{Field, Value};
 use itsm_contract::types::{Failure, Problem, Schedule, SystemKind};
-use serde_json::Map;
 use std::fmt::Write;
 
 /// The system that a change request says it comes from.
@@ -39,9 +38,13 @@ pub fn create(plugin: &Plugin, work: Work) -> Result<Made, Failure> {
         return Ok(Made { held, items: None, is_new: false });
     }
     let items = super::find_items(plugin, plugin.client(), work)?;
-    let values = values(plugin, work, &items)?;
-    let (held, is_new) = match plugin.client().insert(TABLE, &identity, values, FIELDS)? {
-        Inserted::Created(record) => (Held::ours(plugin, Change::read(&record)?, &identity.correlation_id)?, true),
+    let filled = values(plugin, work, &items)?;
+    let read = filled.read_back(FIELDS);
+    let (held, is_new) = match plugin.client().insert(TABLE, &identity, filled.values.clone(), &read)? {
+        Inserted::Created(record) => {
+            filled.tell_lost(plugin, &work.delivery().key, &record);
+            (Held::ours(plugin, Change::read(&record)?, &identity.correlation_id)?, true)
+        }
         Inserted::Existing(record) => (Held::ours(plugin, Change::read(&record)?, &identity.correlation_id)?, false),
         Inserted::Renamed(record) => {
             // Another host may have made one at the same moment: only the oldest counts.
@@ -63,10 +66,10 @@ fn created(plugin: &Plugin, work: Work, held: &Held) {
 }
 
 /// All that is sent, but for its identity.
-pub(super) fn values(plugin: &Plugin, work: Work, items: &Items) -> Result<Map<String, serde_json::Value>, Failure> {
+pub(super) fn values(plugin: &Plugin, work: Work, items: &Items) -> Result<Filled, Failure> {
     let settings = &plugin.settings().change;
-    let mut values = mapping::fill(plugin, work.record_kind(), &work, defaults(plugin, work, items))?.values;
-    let mut own = |name: &str, value: String| values.insert(name.to_owned(), value.into());
+    let mut filled = mapping::fill(plugin, work.record_kind(), &work, defaults(plugin, work, items))?;
+    let mut own = |name: &str, value: String| filled.values.insert(name.to_owned(), value.into());
     own("type", settings.kind.value().into());
     own("correlation_display", origin(work));
     if let Some(model) = &settings.model {
@@ -75,7 +78,7 @@ pub(super) fn values(plugin: &Plugin, work: Work, items: &Items) -> Result<Map<S
     if settings.kind == ChangeType::Standard {
         own("std_change_producer_version", template(plugin)?);
     }
-    Ok(values)
+    Ok(filled)
 }
 
 /// The system, and the digest that approval is asked for: an artifact that was exchanged since is noticed.

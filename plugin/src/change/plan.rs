@@ -34,7 +34,7 @@ pub fn plan(plugin: &Plugin, work: Work) -> Result<Option<Planned>, Failure> {
         (None, true) => {
             // A batch is a POST: what may only be read is read one by one.
             let items = items::find(plugin, plugin.client().one_by_one(), work)?;
-            let fields = compare(&defaults(plugin, work, &items), &values(plugin, work, &items)?);
+            let fields = compare(&defaults(plugin, work, &items), &values(plugin, work, &items)?.values);
             Ok(planned(work.title(), ItemOutcome::Created, fields))
         }
         (None, false) => Ok(None),

@@ -1,10 +1,10 @@
 //! Checks the settings and the mapping's rules alone, without a network.
 
 use super::broken;
-use crate::mapping::is_reserved;
 use crate::settings::Settings;
 use crate::transport::{Complaint, Mapping};
 use itsm_contract::answers::Finding;
+use itsm_contract::is_reserved;
 use itsm_contract::types::Problem;
 
 /// What is wrong; empty where nothing is.

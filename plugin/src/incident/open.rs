@@ -5,7 +5,7 @@ use super::marker::{Marker, Word};
 use super::{change_of, text, thing};
 use crate::cmdb;
 use crate::journal;
-use crate::mapping::{RecordKind, compare, fill};
+use crate::mapping::{Filled, RecordKind, compare, fill};
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Inserted, Kind};
 use crate::transport::{Field, Value};
@@ -39,10 +39,12 @@ pub fn open(plugin: &Plugin, event: &FailureEvent) -> Result<answers::Incident, 
             }
             Some(incident) if takes_notes(plugin, &incident) => return add(plugin, &incident, event, &marker),
             earlier => {
-                let values = values(plugin, event, earlier.as_ref(), &marker)?;
+                let filled = values(plugin, event, earlier.as_ref(), &marker)?;
                 let identity = chain.after(earlier.as_ref());
-                match plugin.client().insert("incident", &identity, values, "number")? {
+                let read = filled.read_back("number");
+                match plugin.client().insert("incident", &identity, filled.values.clone(), &read)? {
                     Inserted::Created(record) => {
+                        filled.tell_lost(plugin, &event.delivery.key, &record);
                         let ticket = plugin.ticket(
                             "incident",
                             &record.text("sys_id"),
@@ -92,7 +94,7 @@ pub fn plan(plugin: &Plugin, event: &FailureEvent) -> Result<Planned, Failure> {
         }
         earlier => {
             let defaults = fields(plugin, event, earlier.as_ref())?;
-            let values = values(plugin, event, earlier.as_ref(), &marker)?;
+            let values = values(plugin, event, earlier.as_ref(), &marker)?.values;
             Ok(planned(&thing, ItemOutcome::Created, compare(&defaults, &values)))
         }
     }
@@ -192,8 +194,9 @@ fn values(
     event: &FailureEvent,
     earlier: Option<&Incident>,
     marker: &Marker,
-) -> Result<Map<String, Json>, Failure> {
-    let mut values = fill(plugin, RecordKind::Incident, event, fields(plugin, event, earlier)?)?.values;
+) -> Result<Filled, Failure> {
+    let mut filled = fill(plugin, RecordKind::Incident, event, fields(plugin, event, earlier)?)?;
+    let values = &mut filled.values;
     let note = match values.remove("work_notes") {
         Some(Json::String(note)) if !note.is_empty() => format!("{note}\n\n{}", marker.text()),
         _ => format!("Opened by OpenFactory.\n\n{}", marker.text()),
@@ -211,7 +214,7 @@ fn values(
     if let Some(earlier) = earlier {
         values.insert("parent".into(), earlier.sys_id.clone().into());
     }
-    Ok(values)
+    Ok(filled)
 }
 
 /// The plugin's own fields, which the mapping may change.

@@ -10,6 +10,7 @@
 
 mod check;
 mod filter;
+mod known;
 mod parse;
 mod render;
 

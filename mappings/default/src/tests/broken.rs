@@ -171,3 +171,12 @@ fn every_complaint_is_told_at_once() {
     let said = said("change.fields = { a = \"{{ x }}\", b = \"{{ y }}\" }\nincident.fields.c = \"{{ z }}\"");
     assert_eq!(said.lines().count(), 3, "{said}");
 }
+
+#[test]
+fn a_field_that_is_not_among_the_fields_is_told_where_it_belongs() {
+    assert_eq!(
+        said("[change]\nshort_description = \"x\"\n[incident.tiers.production]\nlocation = { named = \"Prague\" }"),
+        "change.short_description: there is no `short_description` here; a field is written `fields.short_description`\n\
+         incident.tiers.production.location: there is no `location` here; a field is written `fields.location`"
+    );
+}

@@ -3,6 +3,7 @@
 mod broken;
 mod contract;
 mod limits;
+mod possible;
 mod records;
 mod templates;
 
