@@ -10,7 +10,7 @@ mod tests;
 pub use column::{Column, column_of, reference_of};
 
 use crate::plugin::{Plugin, is_sys_id};
-use crate::servicenow::{Error, Kind};
+use crate::servicenow::{Error, Kind, Record};
 use crate::settings::Settings;
 use crate::transport::{Field, Mapped, Value};
 use itsm_contract::answers::PlannedField;
