@@ -2,7 +2,6 @@
 //! gate passed that nobody approved. `ITSM_TEST_KILLS` says how often, `ITSM_TEST_SEED` which moments.
 
 use anyhow::{Context as _, Result, ensure};
-use host_harness::guest;
 use host_harness::servicenow::{Action, Fault};
 use itsm_contract::answers::Event;
 use itsm_contract::events::{BuildRequest, FailureEvent};
@@ -10,10 +9,8 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use tests::{World, event};
+use tests::{Served, World, event};
 
 /// Kills of an ordinary run.
 const KILLS: u32 = 12;
@@ -24,40 +21,17 @@ const EVENTS_OF_A_LIFE: u32 = 4;
 /// How long it lives, in milliseconds, from when it accepts events.
 const LIFE: std::ops::Range<u64> = 1..250;
 
+/// One in so many is killed before that, while it starts.
+const STILLBORN: u32 = 8;
+
+/// How long such a one lives, in milliseconds.
+const START: std::ops::Range<u64> = 1..150;
+
+/// Until a request that stalls is given up; an instance on this machine answers in a few milliseconds.
+const REPLY_TIMEOUT: &str = "500ms";
+
 /// Until everything must be settled after the last kill.
 const LONGEST: Duration = Duration::from_secs(240);
-
-/// A service that is killed when this is dropped.
-struct Life {
-    process: Child,
-    url: String,
-}
-
-impl Life {
-    async fn begin(world: &World, component: &std::path::Path) -> Result<Self> {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_service-under-test"))
-            .arg(world.folder())
-            .arg(component)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = process.stdout.take().context("no output")?;
-        let address = tokio::task::spawn_blocking(move || {
-            let mut line = String::new();
-            BufReader::new(output).read_line(&mut line).map(|_| line)
-        });
-        let address = address.await??;
-        ensure!(!address.trim().is_empty(), "the service did not start: {:?}", process.wait());
-        Ok(Self { process, url: format!("http://{}", address.trim()) })
-    }
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        // SIGKILL: nothing is flushed, closed or said.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn number(name: &str, default: u32) -> Result<u32> {
     match std::env::var(name) {
@@ -81,23 +55,6 @@ fn events(life: u32) -> Result<Vec<(String, Event)>> {
         });
     }
     Ok(events)
-}
-
-/// Hands an event in; whether it was accepted.
-async fn send(http: &reqwest::Client, life: &Life, event: &Event) -> Result<bool> {
-    let body = serde_json::to_vec(event)?;
-    let request = http.post(format!("{}/v1/events", life.url)).header("content-type", "application/json").body(body);
-    match request.send().await {
-        Ok(reply) if reply.status().is_success() => Ok(true),
-        Ok(reply) => anyhow::bail!("{}: {}", reply.status(), reply.text().await?),
-        Err(_) => Ok(false),
-    }
-}
-
-async fn status(http: &reqwest::Client, life: &Life, key: &str) -> Result<Value> {
-    let reply = http.get(format!("{}/v1/events/{key}", life.url)).send().await?;
-    ensure!(reply.status().is_success(), "{key} is lost: {}", reply.status());
-    Ok(serde_json::from_slice(&reply.bytes().await?)?)
 }
 
 /// Approves some of what waits, never a change whose build is to wait for ever.
@@ -127,6 +84,8 @@ fn go_wrong(world: &World, seed: u64) {
         Action::Html,
         Action::TruncatedJson,
         Action::Cut { bytes: 400 },
+        Action::TooManyRequests { retry_after: None },
+        Action::Stall,
         quota,
     ];
     for (index, action) in actions.into_iter().enumerate() {
@@ -140,25 +99,25 @@ async fn killed_at_any_moment_the_service_loses_no_event_doubles_none_and_opens_
     let (kills, seed) = (number("ITSM_TEST_KILLS", KILLS)?, u64::from(number("ITSM_TEST_SEED", 1)?));
     let mut random = SmallRng::seed_from_u64(seed);
     let world = World::builder().settings("[approval]\ninterval = \"1s\"\n").start().await?;
-    let url = world.servicenow.url();
-    let settings =
-        format!("[instance]\nurl = \"{url}\"\ncredential = \"servicenow\"\n\n[approval]\ninterval = \"1s\"\n");
-    std::fs::write(world.folder().join("settings.toml"), settings)?;
-    let component = tokio::task::spawn_blocking(guest::stock_component).await?;
-    let component = component.map_err(|error| anyhow::anyhow!("{error}"))?.to_owned();
-    let http = reqwest::Client::builder().build()?;
+    let service = || world.serve(crate::harness(["serve", "--reply-timeout", REPLY_TIMEOUT]));
     go_wrong(&world, seed);
 
     let mut unaccepted: Vec<(String, Event)> = Vec::new();
     let mut keys: Vec<String> = Vec::new();
     for kill in 0..kills {
-        let life = Life::begin(&world, &component).await?;
+        if random.random_ratio(1, STILLBORN) {
+            let starting = service().await?.spawn()?;
+            tokio::time::sleep(Duration::from_millis(random.random_range(START))).await;
+            drop(starting);
+            continue;
+        }
+        let life = Served::start(service().await?).await?;
         unaccepted.extend(events(kill)?);
         let ends = std::pin::pin!(tokio::time::sleep(Duration::from_millis(random.random_range(LIFE))));
         let mut accepted = 0;
         let load = async {
             for (_, event) in &unaccepted {
-                if !send(&http, &life, event).await? {
+                if !life.send(event).await? {
                     break;
                 }
                 accepted += 1;
@@ -180,9 +139,9 @@ async fn killed_at_any_moment_the_service_loses_no_event_doubles_none_and_opens_
     }
 
     world.servicenow.clear_faults();
-    let life = Life::begin(&world, &component).await?;
+    let life = Served::start(service().await?).await?;
     for (key, event) in unaccepted {
-        ensure!(send(&http, &life, &event).await?, "{key} was not accepted");
+        ensure!(life.send(&event).await?, "{key} was not accepted");
         keys.push(key);
     }
     let settled = async {
@@ -190,7 +149,7 @@ async fn killed_at_any_moment_the_service_loses_no_event_doubles_none_and_opens_
             approve(&world, &mut random).await?;
             let mut open = 0;
             for key in &keys {
-                let status = status(&http, &life, key).await?;
+                let status = life.status(key).await?;
                 open += usize::from(!is_final(&status));
             }
             if open == 0 {
@@ -203,7 +162,7 @@ async fn killed_at_any_moment_the_service_loses_no_event_doubles_none_and_opens_
 
     let (mut passed, mut waiting) = (0, 0);
     for key in keys.iter().filter(|key| key.ends_with("-0") || key.ends_with("-2")) {
-        let status = status(&http, &life, key).await?;
+        let status = life.status(key).await?;
         let change = status["answer"]["change"]["id"].as_str().context("no change")?.to_owned();
         if status["state"] == "done" {
             ensure!(status["answer"]["verdict"]["proceed"]["by-policy"] == false, "{status}");

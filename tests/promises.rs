@@ -13,8 +13,10 @@ mod kill;
 mod losses;
 mod main_job;
 mod mapping;
+mod matrix;
 mod readme;
 mod secrets;
+mod service;
 
 /// The command, with arguments.
 fn harness(args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> tests::Harness {

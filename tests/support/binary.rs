@@ -1,6 +1,6 @@
 //! `itsm-harness`, run as a person runs it.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -54,6 +54,12 @@ impl Harness {
         self
     }
 
+    /// What it says on standard error is added to this file.
+    pub fn log_to(mut self, file: &Path) -> Result<Self> {
+        self.0.stderr(std::fs::OpenOptions::new().create(true).append(true).open(file)?);
+        Ok(self)
+    }
+
     /// In this folder.
     pub fn within(mut self, folder: &Path) -> Self {
         self.0.current_dir(folder);
@@ -82,6 +88,11 @@ impl Harness {
         })
     }
 
+    /// Starts it and waits for nothing. It is killed when dropped.
+    pub fn spawn(mut self) -> Result<Running> {
+        Ok(Running(self.0.stdout(Stdio::null()).spawn()?))
+    }
+
     /// Starts it and waits for its first line, which is JSON. It is killed when dropped.
     pub fn start(mut self) -> Result<(Running, Value)> {
         let mut child = self.0.stdout(Stdio::piped()).spawn()?;
@@ -95,9 +106,18 @@ impl Harness {
 /// A command that runs.
 pub struct Running(Child);
 
+impl Running {
+    /// Asks it to end, as whatever runs services does, and waits until it has; its exit code.
+    pub fn terminate(mut self) -> Result<i32> {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
+        ensure!(told.success(), "it cannot be told to end");
+        self.0.wait()?.code().context("it was killed")
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // SIGKILL: nothing is flushed, closed or said. It may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -14,13 +14,15 @@ mod binary;
 mod guests;
 mod outbox;
 mod person;
+mod served;
 mod snapshot;
 mod world;
 
 pub use binary::{Harness, Run, Running};
 pub use guests::{returning, running, skipped};
-pub use outbox::{eager, pacing};
+pub use outbox::eager;
 pub use person::Person;
+pub use served::Served;
 pub use snapshot::Snapshot;
 pub use world::{Builder, World};
 

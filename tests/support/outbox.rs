@@ -14,11 +14,6 @@ pub fn eager() -> Limits {
     limits
 }
 
-/// A pacing on the system's clock.
-pub fn pacing(limits: &Limits) -> Arc<Pacing> {
-    Pacing::new(limits, Arc::new(SystemClock))
-}
-
 impl World {
     /// An outbox in this world's folder, with a host of its own.
     pub async fn outbox(&self, name: &str, limits: Limits) -> Result<Outbox> {

@@ -23,7 +23,9 @@ pub struct World {
     pub servicenow: Instance,
     folder: TempDir,
     loaded: Loaded,
-    settings: String,
+    settings: Settings,
+    /// The settings as they are written.
+    text: String,
 }
 
 /// What is special about a world.
@@ -32,6 +34,7 @@ pub struct Builder {
     instance: servicenow::Builder,
     limits: Limits,
     credential: Option<String>,
+    by_token: bool,
     mapping: Option<Vec<u8>>,
 }
 
@@ -48,6 +51,7 @@ impl World {
             instance: Instance::builder(),
             limits: Limits::default(),
             credential: None,
+            by_token: false,
             mapping: None,
         }
     }
@@ -61,7 +65,7 @@ impl World {
     pub fn another(&self, name: &str, observer: Arc<dyn Observer>) -> Result<Plugin> {
         let audit = AuditLog::open(&self.folder.path().join(format!("audit-{name}.jsonl")))?;
         let credential = self.folder.path().join(CREDENTIAL);
-        let grant = Grant::builder(self.settings.clone(), Egress::to(&self.servicenow.url())?, Arc::new(audit))
+        let grant = Grant::builder(self.settings.to_json(), Egress::to(&self.servicenow.url())?, Arc::new(audit))
             .credential(Credential::parse(&format!("servicenow=file:{}", credential.display()))?)
             .observer(observer)
             .build()?;
@@ -71,6 +75,18 @@ impl World {
     /// A folder that goes with this world.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Its settings, as a file.
+    pub fn settings_file(&self) -> Result<PathBuf> {
+        let file = self.folder.path().join("settings.toml");
+        std::fs::write(&file, &self.text)?;
+        Ok(file)
+    }
+
+    /// Where its credential is, as the command is told.
+    pub fn credential(&self) -> String {
+        format!("servicenow=file:{}", self.folder.path().join(CREDENTIAL).display())
     }
 
     /// Somebody who acts at the instance with a password of their own, such as `beth.anglin`.
@@ -126,13 +142,21 @@ impl Builder {
         self
     }
 
+    /// The host logs in with a token, by OAuth client credentials, instead of a password.
+    pub fn by_token(mut self) -> Self {
+        self.by_token = true;
+        self
+    }
+
     /// Starts it.
     pub async fn start(self) -> Result<World> {
         let servicenow = self.instance.start().await?;
         let folder = TempDir::new()?;
         let account = servicenow.account();
-        let secret =
-            self.credential.unwrap_or_else(|| json!({"user": account.user, "password": account.password}).to_string());
+        let secret = self.credential.unwrap_or_else(|| match self.by_token {
+            true => json!({"client-id": account.client_id, "client-secret": account.client_secret}).to_string(),
+            false => json!({"user": account.user, "password": account.password}).to_string(),
+        });
         let file = folder.path().join(CREDENTIAL);
         std::fs::write(&file, secret)?;
         let url = servicenow.url();
@@ -144,7 +168,7 @@ impl Builder {
             .build()?;
         let loaded = load(self.limits, self.mapping).await?;
         let plugin = loaded.plugin(grant)?;
-        Ok(World { plugin, servicenow, folder, loaded, settings: settings.to_json() })
+        Ok(World { plugin, servicenow, folder, loaded, settings, text })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `call`: one hook, with an event from a file.
 
-use super::{Exit, Misuse, progress::Progress, session};
+use super::{Exit, Misuse, given::Given, session::Session};
 use anyhow::Result;
 use clap::Args;
 use host_harness::evidence::junit;
@@ -20,18 +20,8 @@ pub struct Call {
     /// The event as JSON; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
-    /// The settings
-    #[arg(long, value_name = "FILE")]
-    settings: PathBuf,
-    /// A component to use instead of the one built from sources
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
-    /// Where the credential that the settings name is: NAME=env:VARIABLE or NAME=file:PATH
-    #[arg(long, value_name = "NAME=SOURCE")]
-    credential: Option<String>,
-    /// The audit log, added to
-    #[arg(long, value_name = "FILE", default_value = "itsm-audit.jsonl")]
-    audit: PathBuf,
+    #[command(flatten)]
+    given: Given,
     /// Show what the hook would do, without doing it
     #[arg(long)]
     dry_run: bool,
@@ -41,7 +31,7 @@ impl Call {
     /// Runs the command.
     pub async fn run(self) -> Result<Exit> {
         let hook = Hook::parse(&self.hook).map_err(misuse)?;
-        let settings = Settings::read(&self.settings)?;
+        let settings = Settings::read(&self.given.settings)?;
         let text = match (hook, &self.event) {
             // The settings that are given are those that are meant.
             (Hook::Validate, None) => settings.to_json(),
@@ -56,15 +46,15 @@ impl Call {
                 eprintln!("note: the event hands back no `gate`, so its evidence belongs to no change request");
             }
         }
-        let may = if self.dry_run { session::May::Read } else { session::May::Write };
         let call = if self.dry_run { preview(call)? } else { call };
         let credential = match call.hook() {
             // No request is sent.
             Hook::Describe | Hook::Validate => None,
-            _ => Some(session::credential(self.credential.as_deref(), &settings)?),
+            _ => Some(self.given.credential(&settings)?),
         };
-        let component = session::component(self.component.as_deref(), Progress::new())?;
-        let session = session::Session::open(&component, &settings, credential, &self.audit, may).await?;
+        let component = self.given.component()?;
+        let session = Session::of(&component, &settings, &self.given.audit).credential(credential);
+        let session = session.only_reads(self.dry_run).open().await?;
         let reply = session.call(&call).await?;
         say!("{}", serde_json::to_string_pretty(&reply)?);
         Ok(exit(&reply))

@@ -1,27 +1,16 @@
 //! `connect`: Test Connection, for people.
 
-use super::{Exit, printable, progress::Progress, session};
+use super::{Exit, given::Given, printable, session::Session};
 use anyhow::Result;
 use clap::Args;
 use host_harness::settings::Settings;
 use itsm_contract::answers::{Finding, Health};
-use std::path::PathBuf;
 
 /// Test the connection: a finding and a remedy for each step
 #[derive(Args)]
 pub struct Connect {
-    /// The settings
-    #[arg(long, value_name = "FILE")]
-    settings: PathBuf,
-    /// A component to use instead of the one built from sources
-    #[arg(long, value_name = "FILE")]
-    component: Option<PathBuf>,
-    /// Where the credential that the settings name is: NAME=env:VARIABLE or NAME=file:PATH
-    #[arg(long, value_name = "NAME=SOURCE")]
-    credential: Option<String>,
-    /// The audit log, added to
-    #[arg(long, value_name = "FILE", default_value = "itsm-audit.jsonl")]
-    audit: PathBuf,
+    #[command(flatten)]
+    given: Given,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -30,11 +19,11 @@ pub struct Connect {
 impl Connect {
     /// Runs the command.
     pub async fn run(self) -> Result<Exit> {
-        let settings = Settings::read(&self.settings)?;
-        let credential = session::credential(self.credential.as_deref(), &settings)?;
-        let component = session::component(self.component.as_deref(), Progress::new())?;
-        let session =
-            session::Session::open(&component, &settings, Some(credential), &self.audit, session::May::Read).await?;
+        let settings = Settings::read(&self.given.settings)?;
+        let credential = self.given.credential(&settings)?;
+        let component = self.given.component()?;
+        let session = Session::of(&component, &settings, &self.given.audit).credential(credential);
+        let session = session.only_reads(true).open().await?;
         let findings = session.test_connection().await?;
         if self.json {
             say!("{}", serde_json::to_string_pretty(&findings)?);

@@ -16,8 +16,11 @@ mod check;
 mod connect;
 mod demo;
 mod evidence;
+mod given;
+mod logs;
 mod mapping;
 mod progress;
+mod serve;
 mod session;
 mod sim;
 
@@ -55,6 +58,8 @@ enum Command {
     Check(check::Check),
     /// Test the connection: a finding and a remedy for each step
     Connect(connect::Connect),
+    /// Run the host as a service: events in by HTTP, answers out
+    Serve(Box<serve::Serve>),
     /// Run the simulated ServiceNow alone
     Sim(sim::Sim),
     /// Prove that an audit log was not altered, or tell a change's story from it
@@ -110,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<Exit> {
             Command::Call(call) => call.run().await,
             Command::Check(check) => check.run(),
             Command::Connect(connect) => connect.run().await,
+            Command::Serve(serve) => serve.run().await,
             Command::Sim(sim) => sim.run().await,
             Command::Audit(audit) => audit.run(),
             Command::Evidence(evidence) => evidence.run().await,

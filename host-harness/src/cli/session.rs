@@ -1,8 +1,8 @@
-//! A plugin in its sandbox, ready to be called: what `call`, `connect` and `demo` have in common.
+//! A plugin in its sandbox, ready to be called: what the commands that call it have in common.
 
 use super::{Misuse, progress::Progress};
 use anyhow::{Context as _, Result, anyhow};
-use host_harness::grant::{AuditLog, Credential, Egress, Grant};
+use host_harness::grant::{AuditLog, Credential, Egress, Grant, Observer};
 use host_harness::guest;
 use host_harness::runtime::{Host, Plugin, limits::Limits};
 use host_harness::settings::Settings;
@@ -14,46 +14,79 @@ use std::sync::Arc;
 /// Where compiled components are kept: beside the guests that were built, so that `cargo clean` forgets both.
 const COMPILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/guest/compiled");
 
-/// What a session may do at the instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum May {
-    /// All that the plugin's work needs.
-    Write,
-    /// What changes nothing: for a dry run, whatever the plugin would do.
-    Read,
-}
-
 /// A plugin with its grant.
 pub struct Session(Plugin);
 
+/// Opens a [`Session`].
+pub struct Opening<'a> {
+    component: &'a Path,
+    settings: &'a Settings,
+    audit: &'a Path,
+    credential: Option<Credential>,
+    observer: Option<Arc<dyn Observer>>,
+    limits: Limits,
+    only_reads: bool,
+}
+
 impl Session {
-    /// Loads a component and grants it the instance that the settings name. Settings that the plugin cannot use are told
-    /// here, with the line that they stand on, before anything is sent.
-    pub async fn open(
-        component: &Path,
-        settings: &Settings,
-        credential: Option<Credential>,
-        audit: &Path,
-        may: May,
-    ) -> Result<Self> {
-        let host = Host::new(Limits::default())?;
+    /// A plugin from this component, granted the instance that the settings name; what it does is written to `audit`.
+    pub fn of<'a>(component: &'a Path, settings: &'a Settings, audit: &'a Path) -> Opening<'a> {
+        let limits = Limits::default();
+        Opening { component, settings, audit, credential: None, observer: None, limits, only_reads: false }
+    }
+
+    /// The plugin itself.
+    pub fn into_plugin(self) -> Plugin {
+        self.0
+    }
+}
+
+impl Opening<'_> {
+    /// Who the host is to ServiceNow.
+    pub fn credential(self, credential: impl Into<Option<Credential>>) -> Self {
+        Self { credential: credential.into(), ..self }
+    }
+
+    /// Who sees every exchange.
+    pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    /// What one call may use up.
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Nothing may be changed at the instance, whatever the plugin would do.
+    pub fn only_reads(self, only_reads: bool) -> Self {
+        Self { only_reads, ..self }
+    }
+
+    /// Loads the component. Settings that the plugin cannot use are told here, with the line that they stand on, before
+    /// anything is sent.
+    pub async fn open(self) -> Result<Session> {
+        let Self { component, settings, audit, credential, observer, limits, only_reads } = self;
+        let host = Host::new(limits)?;
         // Where there is no workspace any more, every start compiles.
         let host = match host.clone().with_cache(Path::new(COMPILED)) {
             Ok(host) => host,
             Err(_) => host,
         };
         let egress = Egress::to(settings.url()).map_err(|error| at(settings, "instance.url", &error.to_string()))?;
-        let egress = if may == May::Read { egress.reads_only() } else { egress };
+        let egress = if only_reads { egress.reads_only() } else { egress };
         let audit = AuditLog::open(audit).with_context(|| format!("cannot keep the audit log {}", audit.display()))?;
         let mut grant = Grant::builder(settings.to_json(), egress, Arc::new(audit));
         if let Some(credential) = credential {
             grant = grant.credential(credential);
         }
+        if let Some(observer) = observer {
+            grant = grant.observer(observer);
+        }
         let plugin = host.load(component)?.plugin(grant.build()?)?;
         let findings = plugin.validate(&settings.to_json()).await?;
         match findings.into_iter().find(|finding| finding.health == Health::Broken) {
             Some(finding) => Err(unusable(settings, finding)),
-            None => Ok(Self(plugin)),
+            None => Ok(Session(plugin)),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::gates::Waiter;
 use super::hooks::{Answer, Called};
 use super::judge::{Again, Attempt, Next, judge};
 use super::queue::Turn;
+use super::reports;
 use super::store::{Change, Effect, Id, New, Progress, Record, State};
 use itsm_contract::answers::Event;
 use itsm_contract::types::{Failure, Problem, Timestamp};
@@ -57,6 +58,14 @@ pub(super) async fn deliver(core: Arc<Core>, id: Id, is_probe: bool) -> After {
     delivery.attempt = record.progress.attempts;
     delivery.given_up_at = record.progress.given_up_at;
 
+    if reports::is_moot(&core, &event, record.progress.attempts).await {
+        let now = core.clock.now();
+        let answer = Some(Answer::to_json(&Ok(Answer::Incident(None))));
+        let progress = Progress { state: State::Done, changed_at: now, due: now, answer, ..record.progress.clone() };
+        let after = settle(&core, &record, progress, None).await;
+        return give_back_unstarted(&core, is_probe, after);
+    }
+
     let permit = tokio::select! {
         permit = core.permits.acquire() => permit.ok(),
         () = core.leaving() => None,
@@ -66,8 +75,9 @@ pub(super) async fn deliver(core: Arc<Core>, id: Id, is_probe: bool) -> After {
     if !core.pacing.enter(is_probe, called_at) {
         return untried(&core, &record, is_probe).await;
     }
+    let call = async { reports::follow(&core, &event, core.hooks.call(&event).await).await };
     let called = tokio::select! {
-        called = core.hooks.call(&event) => called,
+        called = call => called,
         () = core.leaving() => {
             core.pacing.left(is_probe);
             let now = core.clock.now();

@@ -223,7 +223,8 @@ impl Dispatcher {
         }
     }
 
-    fn publish(&self) {
+    /// Tells what it holds.
+    pub(super) fn publish(&self) {
         let depth = Depth {
             queued: self.queue.len(),
             bytes: self.queue.bytes(),

@@ -75,6 +75,10 @@ fn of_answer(answer: &Answer, now: Timestamp) -> Next {
         let not_before = longest.map(|wait| now.saturating_add(wait));
         return Next::Again(Again { is_strike: true, not_before, is_slow: false });
     }
+    // Somebody must put it right; until then the part that is not done is not forgotten.
+    if answer.unfinished().iter().any(|failure| matches!(failure, Failure::Misconfigured(_))) {
+        return Next::Again(Again { is_strike: true, not_before: None, is_slow: true });
+    }
     match answer.gate() {
         Some(gate) => match &gate.verdict {
             Verdict::Pause(_) if gate.change.is_some() => Next::Wait(gate.clone()),

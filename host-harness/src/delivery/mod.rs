@@ -30,6 +30,7 @@ mod metrics;
 mod outbox;
 mod pacing;
 mod queue;
+mod reports;
 mod sandboxed;
 mod status;
 pub mod store;

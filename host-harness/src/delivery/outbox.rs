@@ -343,7 +343,9 @@ impl Builder {
         let (queue, gates) = dispatcher::restore(unsettled, cursor, now);
         tracing::info!(events = queue.len(), gates = gates.len(), "the outbox is open");
         let (end, ended) = watch::channel(false);
-        let running = Dispatcher::new(core.clone(), queue, gates).run(obeyed);
+        let dispatcher = Dispatcher::new(core.clone(), queue, gates);
+        dispatcher.publish();
+        let running = dispatcher.run(obeyed);
         let dispatcher = tokio::spawn(async move {
             running.await;
             end.send_replace(true);

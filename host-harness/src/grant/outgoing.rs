@@ -177,17 +177,28 @@ impl Sending {
         let Some(credential) = credential else {
             return self.send(request, None).await;
         };
-        let authorization =
-            credential.authorization(client, egress).await.map_err(|error| self.no_credential(&error))?;
+        let authorization = self.in_time(credential.authorization(client, egress)).await?;
         let again = request.try_clone();
         let reply = self.send(request, Some(&authorization)).await?;
         let (StatusCode::UNAUTHORIZED, Some(again)) = (reply.status(), again) else {
             return Ok(reply);
         };
-        match credential.after_refusal(&authorization, client, egress).await {
-            Ok(Some(renewed)) => self.send(again, Some(&renewed)).await,
-            Ok(None) => Ok(reply),
-            Err(error) => Err(self.no_credential(&error)),
+        match self.in_time(credential.after_refusal(&authorization, client, egress)).await? {
+            Some(renewed) => self.send(again, Some(&renewed)).await,
+            None => Ok(reply),
+        }
+    }
+
+    /// What the credential says; a token endpoint that stalls is waited for no longer than any other.
+    async fn in_time<T>(
+        &self,
+        credential: impl Future<Output = Result<T, super::CredentialError>>,
+    ) -> Result<T, Failed> {
+        let most = self.meter.limits.connect_timeout + self.meter.limits.reply_timeout;
+        match timeout(most, credential).await {
+            Ok(Ok(said)) => Ok(said),
+            Ok(Err(error)) => Err(self.no_credential(&error)),
+            Err(_) => Err(Failed { error: Error::HttpResponseTimeout, why: format!("no token within {most:?}") }),
         }
     }
 
@@ -202,7 +213,7 @@ impl Sending {
         }
         let clamp =
             |asked: Option<Duration>, most: Duration| asked.map_or(most, |asked| asked.clamp(SHORTEST_TIMEOUT, most));
-        let connecting = clamp(self.options.connect_timeout, crate::runtime::limits::CONNECT_TIMEOUT);
+        let connecting = clamp(self.options.connect_timeout, limits.connect_timeout);
         let first = connecting + clamp(self.options.first_byte_timeout, limits.reply_timeout);
         let between = clamp(self.options.between_bytes_timeout, limits.read_timeout);
         let mut reply = timeout(first, self.grant.client.execute(request))

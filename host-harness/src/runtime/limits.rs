@@ -115,6 +115,8 @@ pub struct Limits {
     pub event_bytes: usize,
     /// See [`COMPONENT_BYTES`].
     pub component_bytes: usize,
+    /// Until a connection stands; no longer than [`CONNECT_TIMEOUT`], and a shorter one that the guest asks for is kept.
+    pub connect_timeout: Duration,
     /// See [`REPLY_TIMEOUT`]; a shorter one that the guest asks for is kept.
     pub reply_timeout: Duration,
     /// See [`READ_TIMEOUT`]; a shorter one that the guest asks for is kept.
@@ -147,6 +149,7 @@ impl Default for Limits {
             stdio_writes: STDIO_WRITES,
             event_bytes: EVENT_BYTES,
             component_bytes: COMPONENT_BYTES,
+            connect_timeout: CONNECT_TIMEOUT,
             reply_timeout: REPLY_TIMEOUT,
             read_timeout: READ_TIMEOUT,
         }

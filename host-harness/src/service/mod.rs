@@ -83,6 +83,17 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Whether only those can reach it who may.
+    ///
+    /// # Errors
+    /// [`ServiceError::Unguarded`].
+    pub fn check(&self) -> Result<(), ServiceError> {
+        let is_guarded = self.token.is_some() || self.listen.ip().is_loopback();
+        if is_guarded { Ok(()) } else { Err(ServiceError::Unguarded(self.listen)) }
+    }
+}
+
 /// Why a service does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -112,10 +123,8 @@ impl Service {
     /// # Errors
     /// See [`ServiceError`].
     pub async fn start(options: Options, outbox: delivery::Builder) -> Result<Self, ServiceError> {
+        options.check()?;
         let Options { listen, token, callbacks } = options;
-        if token.is_none() && !listen.ip().is_loopback() {
-            return Err(ServiceError::Unguarded(listen));
-        }
         let why = |why| ServiceError::Listen { address: listen, why };
         let listener = TcpListener::bind(listen).await.map_err(why)?;
         let address = listener.local_addr().map_err(why)?;

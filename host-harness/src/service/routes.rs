@@ -57,13 +57,33 @@ async fn guard(
     request: axum::extract::Request,
     next: axum::middleware::Next,
 ) -> Response {
+    let Some(token) = &shared.token else {
+        // Nobody must know anything: but a web page that this machine's browser shows is not this machine's user.
+        if is_from_a_page(request.headers()) {
+            let (summary, remedy) = ("a web page asks", "ask from a program, at 127.0.0.1, or start it with a token");
+            return Refusal::new(StatusCode::FORBIDDEN, "service.web-page", summary, remedy).into_response();
+        }
+        return next.run(request).await;
+    };
     let authorization = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
-    if shared.token.as_ref().is_none_or(|token| token.admits(authorization)) {
+    if token.admits(authorization) {
         return next.run(request).await;
     }
     let remedy = "send `Authorization: Bearer …` with the token that the service was started with";
     Refusal::new(StatusCode::UNAUTHORIZED, "service.unauthorized", "the token is missing or wrong", remedy)
         .into_response()
+}
+
+/// Whether a browser sends this for a page: it names the page's origin, or the host by a name that the page's owner made
+/// lead here.
+fn is_from_a_page(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).and_then(|host| {
+        let authority: axum::http::uri::Authority = host.parse().ok()?;
+        let name = authority.host().trim_matches(['[', ']']);
+        let is_loopback = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        (is_loopback || name.eq_ignore_ascii_case("localhost")).then_some(())
+    });
+    headers.contains_key(header::ORIGIN) || host.is_none()
 }
 
 #[derive(Deserialize)]

@@ -176,6 +176,22 @@ async fn everything_but_its_health_is_guarded_by_the_token() {
 }
 
 #[tokio::test]
+async fn without_a_token_no_web_page_is_served_that_a_browser_on_this_machine_shows() {
+    let served = Served::with(done()).await;
+    let port = served.service.address().port();
+    let asked = |name: &str, value: String| served.http.get(served.url("/v1/gates")).header(name, value).send();
+    for (name, value, code) in [
+        ("origin", "https://evil.example".to_owned(), 403),
+        ("host", format!("evil.example:{port}"), 403),
+        ("host", "127.0.0.1.evil.example".to_owned(), 403),
+        ("host", format!("localhost:{port}"), 200),
+        ("host", format!("[::1]:{port}"), 200),
+    ] {
+        assert_eq!(asked(name, value.clone()).await.unwrap().status(), code, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_token_it_listens_on_loopback_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&folder.path().join("outbox.db")).unwrap();

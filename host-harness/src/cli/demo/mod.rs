@@ -63,7 +63,7 @@ impl Demo {
         // Played in a folder of its own: what an earlier demonstration left stays until this one has been played.
         let work = tempfile::tempdir()?;
         let audit = work.path().join(AUDIT);
-        let session = Session::open(&component, &settings, Some(credential), &audit, session::May::Write).await?;
+        let session = Session::of(&component, &settings, &audit).credential(credential).open().await?;
         progress.tell("playing");
         let mut stage = Stage::new(session, instance)?;
         scenes::play(&mut stage).await;

@@ -1,11 +1,13 @@
 //! When an event is given up, who is told, and how it comes back.
 
 use super::support::*;
+use crate::delivery::store::{Change, Effect, Progress, Store as _};
 use crate::delivery::*;
-use itsm_contract::answers::Event;
+use itsm_contract::answers::{Event, Receipt};
 use itsm_contract::events::{FailedStep, FailureEvent};
-use itsm_contract::types::Failure;
+use itsm_contract::types::{Failure, Later};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 fn reports(plugin: &Plugin) -> Vec<FailureEvent> {
@@ -111,4 +113,66 @@ async fn attempts_that_failed_because_servicenow_was_away_do_not_use_up_an_event
     scene.while_time_passes(async |scene| scene.status("a").await.attempts > 40).await;
     scene.plugin.now_answers(|_| Some(answered(incident())));
     scene.while_time_passes(async |scene| scene.status("a").await.state == "done").await;
+}
+
+#[tokio::test]
+async fn a_part_that_somebody_must_put_right_is_tried_until_it_is_done_or_given_up() {
+    let unfinished = |failure| {
+        let (digest, attached, resolved) = ("sha256:1".into(), Vec::new(), Vec::new());
+        let receipt = Receipt { digest, attached, resolved, unfinished: vec![failure] };
+        answered(Answer::Receipt(receipt))
+    };
+    let plugin = failing(move || unfinished(Failure::Misconfigured(problem("no-role"))));
+    let scene = Scene::limited(plugin, Limits { attempts: 3, ..Limits::default() }).await;
+    scene.accept(failure("a", "b1")).await;
+    scene.while_time_passes(async |scene| !reports(&scene.plugin).is_empty()).await;
+    assert_eq!((scene.status("a").await.state, scene.status("a").await.attempts), ("given-up", 3));
+    // What ServiceNow read and refused is not asked for again: the answer says so.
+    scene.plugin.now_answers(move |_| Some(unfinished(Failure::Refused(problem("extension")))));
+    scene.accept(failure("b", "b2")).await;
+    scene.until_state("b", State::Done).await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_delivered_while_its_report_is_under_way_is_asked_once_more_after_it() {
+    let is_back = Arc::new(AtomicBool::new(false));
+    let back = is_back.clone();
+    let later = || Failure::Retry(Later { problem: problem("busy"), retry_after_ms: Some(1) });
+    let plugin = Plugin::new(move |event| {
+        Some(match event::is_delivery_failure(event) {
+            _ if back.load(Ordering::SeqCst) => answered(Answer::Gate(proceed("c1"))),
+            true => failed(later()),
+            false => failed(Failure::Refused(problem("refused"))),
+        })
+    });
+    let scene = Scene::with(plugin).await;
+    scene.accept(request("a", "b1")).await;
+    scene.until(async |scene| reports(&scene.plugin).len() == 1).await;
+    is_back.store(true, Ordering::SeqCst);
+    scene.outbox.retry("a").await.unwrap();
+    scene.while_time_passes(async |scene| scene.outbox.depth().queued == 0).await;
+    // Whichever came first: what the report opened, a later call of the event resolves.
+    let calls = scene.plugin.calls.lock().unwrap().clone();
+    let last = event::delivery(calls.last().unwrap());
+    assert_eq!((last.key.as_str(), last.given_up_at.is_some()), ("a", true), "{:?}", scene.plugin.keys());
+    assert_eq!(scene.status("a").await.state, "done");
+}
+
+#[tokio::test]
+async fn a_report_that_was_not_tried_before_its_event_was_delivered_is_not_told_any_more() {
+    let event = request("a", "b1");
+    let report = event::undelivered(&event, 1, START, &Failure::Refused(problem("refused")));
+    let report_key = event::delivery(&report).key.clone();
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&folder.path().join("outbox.db")).unwrap();
+    let new = |event: &Event| Change::Insert(courier::new(event, None, START).unwrap());
+    let effects = store.commit(&[new(&event), new(&report)]).unwrap();
+    let Effect::Inserted(record) = &effects[0] else { panic!("{effects:?}") };
+    let done = Progress { state: State::Done, given_up_at: Some(START), ..record.progress.clone() };
+    store.commit(&[Change::Put(record.id, done)]).unwrap();
+    let plugin = Plugin::new(|_| Some(answered(incident())));
+    let outbox = Outbox::builder(store, plugin.clone()).start().await.unwrap();
+    let status = outbox.wait(&report_key, Duration::from_secs(30)).await.unwrap().unwrap();
+    assert_eq!((status.state, status.answer), ("done", Some(serde_json::Value::Null)));
+    assert!(plugin.keys().is_empty());
 }

@@ -7,12 +7,13 @@ use super::wire::Fate;
 use super::{auth, route, sim};
 use crate::servicenow::engine::Engine;
 use crate::servicenow::engine::refusal::Refusal;
-use crate::servicenow::faults::{self, Action, FaultId};
+use crate::servicenow::faults::{self, Action, Fault, FaultId};
 use crate::servicenow::page;
 use bytes::Bytes;
 use http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::json;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Drop for InHand<'_> {
 }
 
 /// Answers a request on a connection.
-pub(crate) async fn exchange(shared: &Shared, connection: u64, fate: &Fate, request: Request) -> Outcome {
+pub(crate) async fn exchange(shared: &Arc<Shared>, connection: u64, fate: &Fate, request: Request) -> Outcome {
     if shared.simulator && request.path.starts_with("/__sim/") {
         return Outcome::Reply(sim::answer(shared, &request));
     }
@@ -57,18 +58,34 @@ pub(crate) async fn exchange(shared: &Shared, connection: u64, fate: &Fate, requ
         true => None,
         false => shared.faults().pick(request.method.as_str(), &request.path, &request.target, user.as_deref()),
     };
-    let action = match picked {
-        Some((id, fault)) => {
-            delay(shared, id, Duration::from_millis(fault.delay_ms)).await;
-            fault.action
-        }
-        None if full => Action::TooManyRequests { retry_after: None },
-        None => Action::Nothing,
+    if let Some((id, fault)) = &picked {
+        delay(shared, *id, Duration::from_millis(fault.delay_ms)).await;
+    }
+    let fault = match picked {
+        Some((_, fault)) => Some(fault),
+        None if full => Some(Fault::on("*").action(Action::TooManyRequests { retry_after: None })),
+        None => None,
     };
-    let faulty = action != Action::Nothing;
-    if action == Action::Stall {
-        shared.note(connection, &request, user, 0, true);
-        return std::future::pending().await;
+    let reply_delay = Duration::from_millis(fault.as_ref().map_or(0, |fault| fault.reply_delay_ms));
+    let faulty = fault.as_ref().is_some_and(|fault| fault.action != Action::Nothing || !reply_delay.is_zero());
+    let action = fault.map_or(Action::Nothing, |fault| fault.action);
+    match action {
+        Action::Stall => {
+            shared.note(connection, &request, user, 0, true);
+            return std::future::pending().await;
+        }
+        Action::AppliedLate { millis } => {
+            let shared = shared.clone();
+            // Beside the connection, which the client may close meanwhile.
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                route::answer(&mut shared.engine(), &request);
+                shared.note(connection, &request, user, 0, true);
+                shared.changed();
+            });
+            return std::future::pending().await;
+        }
+        _ => {}
     }
     let outcome = meet(&mut shared.engine(), &request, fate, action);
     let status = match &outcome {
@@ -77,6 +94,7 @@ pub(crate) async fn exchange(shared: &Shared, connection: u64, fate: &Fate, requ
     };
     shared.note(connection, &request, user, status, faulty);
     shared.changed();
+    tokio::time::sleep(reply_delay).await;
     outcome
 }
 
@@ -92,7 +110,7 @@ async fn delay(shared: &Shared, id: FaultId, time: Duration) {
 fn meet(engine: &mut Engine, request: &Request, fate: &Fate, action: Action) -> Outcome {
     let page = |page: &'static str| Outcome::Reply(Reply::html(StatusCode::OK, page));
     match action {
-        Action::Nothing | Action::Stall => Outcome::Reply(route::answer(engine, request)),
+        Action::Nothing | Action::Stall | Action::AppliedLate { .. } => Outcome::Reply(route::answer(engine, request)),
         Action::Status { status, headers, body, applied } => {
             if applied {
                 route::answer(engine, request);
