@@ -109,7 +109,8 @@ async fn five_ways_to_alter_it_in_servicenow_are_each_found() -> Result<()> {
                 let admin = admin?;
                 let file = attachment(world, name)?;
                 admin.send(Method::DELETE, &format!("/api/now/attachment/{}", file.get("sys_id")), None).await?;
-                admin.attach("change_request", &change, name, content.as_bytes()).await
+                admin.attach("change_request", &change, name, content.as_bytes()).await?;
+                anyhow::Ok(())
             }
         };
         let path = |name: &str| {

@@ -63,7 +63,7 @@ impl<'w> Work<'w> {
     }
 
     pub async fn approve(&self) -> Result<()> {
-        self.world.person("beth.anglin")?.approve(&self.change()?.id, "go").await
+        Ok(self.world.person("beth.anglin")?.approve(&self.change()?.id, "go").await?)
     }
 
     pub async fn edit(&self, fields: Value) -> Result<()> {

@@ -13,7 +13,6 @@
 mod binary;
 mod guests;
 mod outbox;
-mod person;
 mod served;
 mod snapshot;
 mod world;
@@ -21,7 +20,6 @@ mod world;
 pub use binary::{Harness, Run, Running};
 pub use guests::{returning, running, skipped};
 pub use outbox::eager;
-pub use person::Person;
 pub use served::Served;
 pub use snapshot::Snapshot;
 pub use world::{Builder, World};

@@ -1,11 +1,10 @@
 //! A plugin and the ServiceNow that it was granted.
 
-use crate::Person;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use host_harness::grant::{AuditLog, Credential, Egress, Grant, Observer};
 use host_harness::guest;
 use host_harness::runtime::{Host, Loaded, Plugin, limits::Limits};
-use host_harness::servicenow::{self, Instance, Record};
+use host_harness::servicenow::{self, Instance, Login, Record};
 use host_harness::settings::Settings;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -90,9 +89,8 @@ impl World {
     }
 
     /// Somebody who acts at the instance with a password of their own, such as `beth.anglin`.
-    pub fn person(&self, user: &str) -> Result<Person> {
-        let password = self.servicenow.password_of(user).with_context(|| format!("there is no {user}"))?;
-        Person::new(user, password, &self.servicenow.url())
+    pub fn person(&self, user: &str) -> Result<Login> {
+        Ok(self.servicenow.login(user)?)
     }
 
     /// The records of a table that carry a `correlation_id`, so were made by the plugin.

@@ -139,6 +139,13 @@ mod tests {
     }
 
     #[test]
+    fn a_budget_that_is_said_to_start_anew_in_a_year_is_believed_for_two_hours() {
+        let mut budget = Budget::default();
+        budget.replied(&reply(1, 365 * 24 * 3_600), 1_000);
+        assert_eq!(budget.left(1_000).map(|left| left.resets_at), Some(1_000 + LONGEST_MS));
+    }
+
+    #[test]
     fn more_rules_than_an_instance_has_are_not_kept() {
         let mut budget = Budget::default();
         for rule in 0..RULES + 10 {

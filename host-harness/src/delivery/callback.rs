@@ -3,13 +3,13 @@
 use super::backoff::Backoff;
 use super::clock::millis;
 use super::core::Core;
-use super::limits::CALLBACK_TIMEOUT;
 use super::status::Status;
 use super::store::{Change, Untold};
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
-/// Callbacks told one after the other before the store is asked for more.
-const BATCH: u32 = 32;
+/// Callbacks told at once: one receiver that hangs holds up few others.
+const AT_ONCE: u32 = 16;
 
 /// Until the store, or what was due, is looked at again after trouble, in milliseconds.
 const LOOK_AGAIN_MS: u64 = 5_000;
@@ -20,7 +20,7 @@ pub(super) async fn run(core: Arc<Core>, client: reqwest::Client) {
         // Listened to before the store is asked: what settles meanwhile rings.
         let rung = core.untold.notified();
         let now = core.clock.now();
-        let (due, next) = match core.journal.read(move |store| store.untold(now, BATCH)).await {
+        let (due, next) = match core.journal.read(move |store| store.untold(now, AT_ONCE)).await {
             Ok(untold) => untold,
             Err(error) => {
                 tracing::error!(%error, "callbacks cannot be read");
@@ -37,9 +37,13 @@ pub(super) async fn run(core: Arc<Core>, client: reqwest::Client) {
             }
             continue;
         }
+        let mut telling = JoinSet::new();
         for untold in due {
-            tell(&core, &client, untold).await;
+            let (core, client) = (core.clone(), client.clone());
+            telling.spawn(async move { tell(&core, &client, untold).await });
         }
+        // Gone with this task, if it is aborted.
+        while telling.join_next().await.is_some() {}
     }
 }
 
@@ -50,7 +54,7 @@ async fn tell(core: &Core, client: &reqwest::Client, untold: Untold) {
     let sent = client
         .post(url)
         .header(http::header::CONTENT_TYPE, "application/json")
-        .timeout(CALLBACK_TIMEOUT)
+        .timeout(core.limits.callback_timeout)
         .body(body)
         .send()
         .await;

@@ -2,7 +2,7 @@
 
 use itsm_contract::answers::Event;
 use itsm_contract::events::{DeployPhase, FailedStep, FailureEvent};
-use itsm_contract::types::{Build, Delivery, Failure, Ticket, Timestamp};
+use itsm_contract::types::{Build, Delivery, Failure, Problem, Ticket, Timestamp};
 
 /// Bytes of a delivery key. A key is an identifier, such as a UUID with a few words before it.
 pub const KEY_BYTES: usize = 256;
@@ -149,7 +149,7 @@ fn what(event: &Event) -> &'static str {
 }
 
 /// What is wrong, whatever must be done about it.
-pub fn problem(failure: &Failure) -> &itsm_contract::types::Problem {
+pub fn problem(failure: &Failure) -> &Problem {
     match failure {
         Failure::Retry(later) => &later.problem,
         Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => problem,
@@ -162,4 +162,18 @@ const REPORTS: &str = "undelivered ";
 /// Whether events of this lane tell of others that could not be delivered.
 pub fn is_report_lane(lane: &str) -> bool {
     lane.starts_with(REPORTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::tests::support;
+
+    #[test]
+    fn a_report_quotes_so_much_of_what_went_wrong_and_no_more() {
+        let long = Problem { summary: "ä".repeat(2 * MESSAGE_CHARS), ..support::problem("long") };
+        let report = undelivered(&support::request("a", "b1"), 3, 7, &Failure::Refused(long));
+        let Event::Failed(report) = report else { panic!("a report is a failure") };
+        assert_eq!(report.message.matches('ä').count(), MESSAGE_CHARS);
+    }
 }

@@ -59,6 +59,8 @@ pub struct Limits {
     pub keep: Duration,
     /// See [`CALLBACK_ATTEMPTS`].
     pub callback_attempts: u32,
+    /// See [`CALLBACK_TIMEOUT`].
+    pub callback_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -75,6 +77,7 @@ impl Default for Limits {
             gates: GATES,
             keep: KEEP,
             callback_attempts: CALLBACK_ATTEMPTS,
+            callback_timeout: CALLBACK_TIMEOUT,
         }
     }
 }

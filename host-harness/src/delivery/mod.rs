@@ -14,6 +14,7 @@
 mod backoff;
 mod bells;
 mod budget;
+mod builder;
 mod callback;
 mod circuit;
 mod clock;
@@ -40,13 +41,14 @@ mod watch;
 
 pub use backoff::Backoff;
 pub use budget::Left;
+pub use builder::Builder;
 pub use circuit::Admission;
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use event::{EventError, KEY_BYTES};
 pub use hooks::{Answer, Call, Called, Hooks, Trouble};
 pub use limits::Limits;
 pub use metrics::Depth;
-pub use outbox::{AcceptError, Accepted, Builder, Outbox, RetryError};
+pub use outbox::{AcceptError, Accepted, Outbox, RetryError};
 pub use pacing::{Pace, Pacing};
 pub use sandboxed::{Sandboxed, Witness};
 pub use status::Status;

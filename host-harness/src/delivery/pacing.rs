@@ -181,3 +181,19 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::tests::support::{START, retry};
+    use crate::delivery::{ManualClock, hooks::Answer};
+
+    #[test]
+    fn a_wait_of_a_day_is_honoured_for_two_hours() {
+        let pacing = Pacing::new(&Limits::default(), Arc::new(ManualClock::at(START)));
+        assert!(pacing.enter(false, START));
+        pacing.ended::<Answer>(&retry(Some(24 * 3_600_000)), false, START);
+        assert_eq!(pacing.admits(START), Admission::NotBefore(START + LONGEST_HOLD_MS));
+        assert_eq!(pacing.admits(START + LONGEST_HOLD_MS), Admission::Open);
+    }
+}

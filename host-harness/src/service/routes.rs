@@ -126,8 +126,10 @@ async fn accept(
         Accepted::Known(_) => StatusCode::OK,
     };
     let status = match longest {
+        // It is stored: where too many wait already, its status says so at once.
         Some(longest) if !accepted.status().is_settled() => {
-            held(&shared, &accepted.status().key, longest).await?.unwrap_or_else(|| accepted.status().clone())
+            let held = held(&shared, &accepted.status().key, longest).await.ok().flatten();
+            held.unwrap_or_else(|| accepted.status().clone())
         }
         _ => accepted.status().clone(),
     };

@@ -139,12 +139,6 @@ async fn what_is_no_event_is_refused_by_name_and_changes_nothing() {
     }
     let plain = served.http.post(served.url("/v1/events")).body("{}").send().await.unwrap();
     assert_eq!(plain.status(), 415);
-    let large = vec![b' '; EVENT_BYTES + 1];
-    let sent = served.http.post(served.url("/v1/events")).header("content-type", "application/json").body(large).send();
-    // The service may hang up before it has read it all.
-    if let Ok(reply) = sent.await {
-        assert_eq!(reply.status(), 413);
-    }
     for (path, code) in [
         ("/v1/events/z", 404),
         ("/v1/events/z?wait=forever", 400),
@@ -275,4 +269,53 @@ async fn a_stop_answers_who_waits_and_gives_back_what_is_under_way() {
         assert_eq!(read(reply).await.1["key"], "a");
     }
     assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+#[tokio::test]
+async fn so_many_requests_wait_for_an_answer_and_an_event_that_comes_then_is_stored_all_the_same() {
+    let served = Served::with(Plugin::new(|_| None)).await;
+    served.post("/v1/events", &failure("a", "b1")).await;
+    let others = served.service.shared.held.try_acquire_many(u32::try_from(HELD).unwrap()).unwrap();
+    let reply = served.http.get(served.url("/v1/events/a?wait=30s")).send().await.unwrap();
+    assert_eq!((reply.status().as_u16(), &reply.headers()["retry-after"]), (429, &"5".parse().unwrap()));
+    // Answered at once, since it cannot be held.
+    assert_eq!(served.post("/v1/events?wait=30s", &failure("b", "b1")).await.0, 202);
+    assert_eq!(served.get("/v1/events/b").await.1["state"], "queued");
+    drop(others);
+    let waits = served.http.get(served.url("/v1/events/a?wait=30s")).send();
+    let passes = async {
+        while served.service.shared.held.available_permits() == HELD {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        served.clock.advance(Duration::from_secs(30));
+    };
+    assert_eq!(tokio::join!(waits, passes).0.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_page_holds_so_many_events_and_no_more_whatever_is_asked_for() {
+    let served = Served::with(Plugin::new(|_| None)).await;
+    let more = LONGEST_PAGE + 1;
+    let accepted = (0..more).map(|number| served.service.outbox().accept(failure(&format!("e{number}"), "b1"), None));
+    for accepted in accepted {
+        accepted.await.unwrap();
+    }
+    let (_, page) = served.get(&format!("/v1/events?state=queued&limit={}", u32::MAX)).await;
+    assert_eq!(page["events"].as_array().unwrap().len(), LONGEST_PAGE as usize);
+    let (_, rest) = served.get(&format!("/v1/events?state=queued&after={}", page["next"])).await;
+    // The first is with the plugin.
+    assert_eq!((rest["events"].as_array().unwrap().len() + 1, &rest["next"]), (1, &Value::Null));
+}
+
+#[tokio::test]
+async fn an_event_as_large_as_may_be_is_read_and_one_byte_more_is_not() {
+    use tower::ServiceExt as _;
+    let served = Served::with(done()).await;
+    for (bytes, code) in [(EVENT_BYTES, 400), (EVENT_BYTES + 1, 413)] {
+        let request = axum::http::Request::post("/v1/events").header("host", "localhost");
+        let request =
+            request.header("content-type", "application/json").body(axum::body::Body::from(vec![b' '; bytes])).unwrap();
+        let reply = routes::router(served.service.shared.clone()).oneshot(request).await.unwrap();
+        assert_eq!(reply.status(), code, "{bytes} bytes");
+    }
 }

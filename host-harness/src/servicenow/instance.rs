@@ -9,6 +9,7 @@ use super::engine::record::Record;
 use super::faults::{Fault, FaultId};
 use super::http::server::{Doors, Seen, Shared, serve};
 use super::http::tls::Tls;
+use super::login::{Login, LoginError};
 use super::properties::Properties;
 use super::seed;
 use super::state::{self, StateFile};
@@ -309,6 +310,15 @@ impl Instance {
     /// The password of a person, such as `beth.anglin`, who approves for the CAB.
     pub fn password_of(&self, user_name: &str) -> Option<&str> {
         self.passwords.get(user_name).map(String::as_str)
+    }
+
+    /// Somebody who acts at the instance with a password of their own.
+    ///
+    /// # Errors
+    /// Where nobody is called that.
+    pub fn login(&self, user_name: &str) -> Result<Login, LoginError> {
+        let password = self.password_of(user_name).ok_or_else(|| LoginError::Nobody(user_name.into()))?;
+        Login::new(user_name, password, &self.url())
     }
 
     /// The people who hold the role `approver_user`: user name and password.

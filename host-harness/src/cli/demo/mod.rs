@@ -4,7 +4,6 @@
 //! people act through its own API. Each step says what was expected of it.
 
 mod events;
-mod person;
 mod report;
 mod scenes;
 mod stage;

@@ -1,7 +1,7 @@
 //! The three stories, and what is expected of each step.
 
 use super::events::Subject;
-use super::stage::{Expected, FACTORY, Stage, now, step};
+use super::stage::{APPROVER, Expected, FACTORY, Stage, now, step};
 use super::story::{Mark, of_failure};
 use itsm_contract::answers::{Deployment, Waiting};
 use itsm_contract::events::DeployPhase;
@@ -115,7 +115,7 @@ async fn ask_to_build(stage: &mut Stage, image: &Subject) -> Option<Gate> {
 
 async fn answer(stage: &mut Stage, change: &Ticket, state: &str, comment: &str) -> Scene {
     let verb = if state == "approved" { "approves" } else { "rejects" };
-    let mut done = step(&stage.approver.name, verb);
+    let mut done = step(APPROVER, verb);
     done.tickets.push(change.clone());
     done.lines.push(format!("“{comment}”"));
     if state != "approved" {

@@ -1,15 +1,17 @@
 //! Where the demonstration is played: the plugin in its sandbox, ServiceNow, and the people there.
 
-use super::person::Person;
 use super::story::{Act, Mark, Step, Story, of_failure, of_verdict};
 use crate::cli::session::Session;
-use anyhow::{Context as _, Result};
-use host_harness::servicenow::Instance;
+use anyhow::Result;
+use host_harness::servicenow::{Instance, Login};
 use itsm_contract::types::{Failure, Gate, ItemOutcome, Ticket, Timestamp, Verdict};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// OpenFactory, as the timeline calls it.
 pub const FACTORY: &str = "OpenFactory";
+
+/// Who approves, as the timeline calls her.
+pub const APPROVER: &str = "Beth Anglin";
 
 /// What a scene plays with.
 pub struct Stage {
@@ -18,7 +20,7 @@ pub struct Stage {
     /// ServiceNow.
     pub instance: Instance,
     /// Who approves.
-    pub approver: Person,
+    pub approver: Login,
     /// What has happened so far.
     pub story: Story,
 }
@@ -26,9 +28,7 @@ pub struct Stage {
 impl Stage {
     /// Everybody in place.
     pub fn new(session: Session, instance: Instance) -> Result<Self> {
-        let user = "beth.anglin";
-        let password = instance.password_of(user).context("the simulated ServiceNow has no approver")?;
-        let approver = Person::new("Beth Anglin", user, password, &instance.url())?;
+        let approver = instance.login("beth.anglin")?;
         Ok(Self { session, instance, approver, story: Story::default() })
     }
 

@@ -1,15 +1,11 @@
 //! The store in a file: SQLite with a write-ahead log that is flushed to the disk at every commit.
 
+mod schema;
+
 use super::{Change, Cursor, Effect, Id, New, Progress, Record, State, Store, StoreError, Untold};
 use itsm_contract::types::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, named_params, params};
 use std::path::Path;
-
-/// Says in the file's header that it is an outbox: `ITSM`.
-const APPLICATION: i32 = 0x4954_534D;
-
-/// The version of the tables.
-const VERSION: i32 = 1;
 
 /// Statements that stay prepared: every one of this file.
 const STATEMENTS: usize = 32;
@@ -17,40 +13,6 @@ const STATEMENTS: usize = 32;
 /// Columns of a record, in the order in which [`record`] reads them.
 const COLUMNS: &str = "id, key, lane, hook, occurred_at, accepted_at, callback, octet_length(event), \
                        state, attempts, strikes, due, asked_at, changed_at, given_up_at, answer";
-
-const TABLES: &str = "
-    CREATE TABLE event (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        key TEXT NOT NULL UNIQUE,
-        lane TEXT NOT NULL,
-        hook TEXT NOT NULL,
-        occurred_at INTEGER NOT NULL,
-        accepted_at INTEGER NOT NULL,
-        event TEXT NOT NULL,
-        callback TEXT,
-        tell_at INTEGER,
-        tries INTEGER NOT NULL DEFAULT 0,
-        state TEXT NOT NULL CHECK (state IN ('queued', 'in-flight', 'waiting', 'done', 'given-up')),
-        attempts INTEGER NOT NULL DEFAULT 0,
-        strikes INTEGER NOT NULL DEFAULT 0,
-        due INTEGER NOT NULL,
-        asked_at INTEGER,
-        changed_at INTEGER NOT NULL,
-        given_up_at INTEGER,
-        answer TEXT
-    ) STRICT;
-    CREATE INDEX event_unsettled ON event (id) WHERE state IN ('queued', 'in-flight', 'waiting');
-    CREATE INDEX event_waiting ON event (id) WHERE state = 'waiting';
-    CREATE INDEX event_given_up ON event (id) WHERE state = 'given-up';
-    CREATE INDEX event_settled ON event (changed_at) WHERE state IN ('done', 'given-up');
-    CREATE INDEX event_untold ON event (tell_at) WHERE tell_at IS NOT NULL;
-    CREATE TABLE cursor (
-        one INTEGER PRIMARY KEY CHECK (one = 1),
-        cursor TEXT NOT NULL,
-        began_at INTEGER NOT NULL,
-        ended_at INTEGER NOT NULL
-    ) STRICT;
-";
 
 /// The outbox in a SQLite file. One process at a time has it open.
 #[derive(Debug)]
@@ -75,7 +37,6 @@ impl SqliteStore {
     }
 
     fn prepare(mut connection: Connection, name: &str) -> Result<Self, StoreError> {
-        let foreign = |why: String| StoreError::Foreign { file: name.to_owned(), why };
         let failed = |error: rusqlite::Error| in_words(&error, name);
         // Before the log's mode is set: the lock is then held for good, and no shared memory is needed.
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(failed)?;
@@ -87,25 +48,7 @@ impl SqliteStore {
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         connection.pragma_update(None, "trusted_schema", "OFF").map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        let transaction = connection.transaction().map_err(failed)?;
-        let number = |pragma| transaction.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
-        let (application, version) =
-            (number("application_id").map_err(failed)?, number("user_version").map_err(failed)?);
-        let tables: i64 =
-            transaction.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
-        match (application, version, tables) {
-            (0, 0, 0) => {
-                transaction.execute_batch(TABLES).map_err(failed)?;
-                transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
-                transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
-            }
-            (APPLICATION, VERSION, _) => {}
-            (APPLICATION, version, _) => {
-                return Err(foreign(format!("it has version {version}, this one reads {VERSION}")));
-            }
-            _ => return Err(foreign("it is another program's database".into())),
-        }
-        transaction.commit().map_err(failed)?;
+        schema::make_or_check(&mut connection, name)?;
         Ok(Self { connection })
     }
 

@@ -206,3 +206,23 @@ async fn a_look_that_fails_is_tried_again_with_the_same_cursor() {
     assert!(scene.plugin.checks.lock().unwrap().iter().all(|(gates, cursor)| (*gates, cursor) == (1, &None)));
     assert!(!scene.outbox.pace().is_away);
 }
+
+#[tokio::test]
+async fn no_event_is_accepted_while_as_many_gates_wait_as_one_look_may_hold() {
+    let scene = Scene::limited(waiting(), Limits { gates: 2, ..Limits::default() }).await;
+    for key in ["a", "b"] {
+        scene.accept(request(key, key)).await;
+    }
+    scene.until(async |scene| scene.outbox.depth().gates == 2).await;
+    let refused = scene.outbox.accept(request("c", "c"), None).await;
+    assert_eq!(refused, Err(AcceptError::Full("too many gates wait")));
+    assert!(matches!(scene.outbox.accept(request("a", "a"), None).await, Ok(Accepted::Known(_))));
+    let moved = || vec![reviewed("c-a", Ok(proceed("c-a")))];
+    scene.plugin.now_sees(move |_| answered(Review { moved: moved(), cursor: "x".into() }));
+    scene.while_time_passes(async |scene| scene.outbox.depth().gates == 1).await;
+    scene.accept(request("c", "c")).await;
+    // After a restart, too, before anything has been looked at.
+    scene.until(async |scene| scene.outbox.depth().gates == 2).await;
+    let scene = scene.restarted(waiting()).await;
+    assert_eq!(scene.outbox.accept(request("d", "d"), None).await, Err(AcceptError::Full("too many gates wait")));
+}

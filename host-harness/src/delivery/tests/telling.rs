@@ -1,7 +1,7 @@
 //! Who is told of a settled event: whoever waits, and its callback.
 
 use super::support::*;
-use crate::delivery::State;
+use crate::delivery::{Clock as _, Limits, State, limits};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,4 +49,55 @@ async fn a_callback_is_told_of_the_settled_event_until_it_takes_it() {
     assert_eq!(told.len(), 3);
     assert!(told.iter().all(|status| status["state"] == "done" && status["key"] == "a"));
     server.abort();
+}
+
+/// Somebody who answers a callback like this.
+async fn receiver(answer: axum::routing::MethodRouter) -> (String, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/told", listener.local_addr().unwrap());
+    let router = axum::Router::new().route("/told", answer);
+    (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
+}
+
+#[tokio::test]
+async fn a_callback_that_nobody_ever_takes_is_given_up_and_its_event_stays_delivered() {
+    let (url, server) = receiver(axum::routing::post(async || axum::http::StatusCode::SERVICE_UNAVAILABLE)).await;
+    let limits = Limits { callback_attempts: 3, ..Limits::default() };
+    let scene = Scene::limited(Plugin::new(|_| Some(answered(incident()))), limits).await;
+    scene.outbox.accept(failure("a", "b1"), Some(url)).await.unwrap();
+    let given_up = "itsm_callbacks_total{outcome=\"given-up\"} 1";
+    scene.while_time_passes(async |scene| scene.outbox.metrics().contains(given_up)).await;
+    assert!(scene.outbox.metrics().contains("itsm_callbacks_total{outcome=\"tried-again\"} 2"));
+    assert_eq!(scene.status("a").await.state, "done");
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_is_not_waited_for_and_holds_up_no_other() {
+    let (hangs, one) = receiver(axum::routing::post(async || std::future::pending::<()>().await)).await;
+    let (takes, other) = receiver(axum::routing::post(async || axum::http::StatusCode::NO_CONTENT)).await;
+    let limits = Limits { callback_attempts: 1, callback_timeout: Duration::from_millis(300), ..Limits::default() };
+    let scene = Scene::limited(Plugin::new(|_| Some(answered(incident()))), limits).await;
+    for (key, url) in [("a", &hangs), ("b", &takes)] {
+        scene.outbox.accept(failure(key, key), Some(url.clone())).await.unwrap();
+    }
+    for outcome in ["taken", "given-up"] {
+        let line = format!("itsm_callbacks_total{{outcome=\"{outcome}\"}} 1");
+        scene.while_time_passes(async |scene| scene.outbox.metrics().contains(&line)).await;
+    }
+    one.abort();
+    other.abort();
+}
+
+#[tokio::test]
+async fn a_settled_event_is_forgotten_when_it_has_been_kept_long_enough_and_no_sooner() {
+    let scene = Scene::with(Plugin::new(|_| Some(answered(incident())))).await;
+    scene.accept(failure("old", "b1")).await;
+    scene.until_state("old", State::Done).await;
+    scene.clock.advance(limits::KEEP - Duration::from_secs(3600));
+    scene.accept(failure("new", "b1")).await;
+    scene.until_state("new", State::Done).await;
+    scene.while_time_passes(async |scene| scene.outbox.status("old").await.unwrap().is_none()).await;
+    assert!(scene.clock.now() - START >= 90 * 24 * 3600 * 1000);
+    assert_eq!(scene.status("new").await.state, "done");
 }
