@@ -49,7 +49,7 @@ async fn the_events_of_an_hour_without_servicenow_are_all_delivered_after_it_in_
     let time = Time { host: ManualClock::at(SystemClock.now()), servicenow: Clock::default() };
     time.servicenow.freeze(Timestamp::from_millisecond(i64::try_from(time.host.now())?)?);
     let rule = Record::new("sys_rate_limit_rules").with("resource", "Table API").with("active", "true");
-    let rule = rule.with("request_limit", &limit.to_string());
+    let rule = rule.with("request_limit", limit.to_string());
     let clock = time.servicenow.clone();
     let world = World::builder().instance(|instance| instance.clock(clock).record(rule)).start().await?;
     let outbox = world.outbox_by("host", Limits::default(), Arc::new(time.host.clone())).await?;

@@ -52,7 +52,7 @@ fn waits(verdict: &Verdict) -> String {
 }
 
 async fn approve(work: &Work<'_>, user: &str) -> Result<()> {
-    work.world.person(user)?.approve(&work.change()?.id, "").await
+    Ok(work.world.person(user)?.approve(&work.change()?.id, "").await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
