@@ -90,7 +90,7 @@ mod tests {
         let wrong = SETTINGS.replacen('{', r#"{"incident":{"severity":{"production":{"impact":4,"urgency":1}}},"#, 1);
         assert_eq!(
             summaries(&wrong, &Fake(Ok(Vec::new()))),
-            ["incident.severity: 4 is no grade: write 1 for high, 2 for medium or 3 for low"]
+            ["incident.severity.production.impact: 4 is no grade: write 1 for high, 2 for medium or 3 for low"]
         );
         let path = "incident.fields.short_description".to_owned();
         let complaint = Complaint { path, position: Some((2, 5)), message: "unknown variable `imag`".into() };

@@ -1,15 +1,17 @@
 //! What is controlled, how a change request is made, and how its gate is judged.
 
+use super::SettingsError;
+use super::read::{Section, Setting, Table, word};
 use super::{Duration, Timeout};
-use serde::Deserialize;
+use serde_json::Value;
 
 /// How a change request is made and closed.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields, default))]
 pub struct Change {
     /// Normal, standard or emergency.
-    #[serde(rename = "type")]
+    #[cfg_attr(test, serde(rename = "type"))]
     pub kind: ChangeType,
     /// For a standard change: the template, by name or by the `sys_id` of its `std_change_producer_version`.
     pub template: Option<String>,
@@ -46,9 +48,9 @@ impl Default for Change {
 }
 
 /// `change_request.type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub enum ChangeType {
     /// Assessed and authorised.
     Normal,
@@ -70,9 +72,9 @@ impl ChangeType {
 }
 
 /// When a change request is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub enum Close {
     /// When the build has ended.
     AfterBuild,
@@ -83,9 +85,9 @@ pub enum Close {
 }
 
 /// What becomes of a change request whose work is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub enum Cancelled {
     /// It is cancelled, with a work note that says why.
     Withdraw,
@@ -94,9 +96,9 @@ pub enum Cancelled {
 }
 
 /// Which work needs a change request. Every list that is not empty must hold a match; empty lists control everything.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields, default))]
 pub struct Controlled {
     /// Builds need one.
     pub builds: Option<bool>,
@@ -113,9 +115,9 @@ pub struct Controlled {
 }
 
 /// How a gate is judged.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields, default))]
 pub struct Approval {
     /// How often a waiting gate is read.
     pub interval: Duration,
@@ -149,9 +151,9 @@ impl Default for Approval {
 }
 
 /// What happens when nobody answered in time, or the instance has been away for so long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub enum OnTimeout {
     /// Work goes on waiting, and the pause says that the time is over.
     Pause,
@@ -162,12 +164,82 @@ pub enum OnTimeout {
 }
 
 /// What a rejection does. Never more than wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub enum OnRejected {
     /// Work is given up.
     Cancel,
     /// Work waits for a person to ask again.
     Pause,
+}
+
+impl Section for Change {
+    fn fill(&mut self, table: &mut Table) -> Result<(), SettingsError> {
+        table.take("type", &mut self.kind)?;
+        table.take("template", &mut self.template)?;
+        table.take("model", &mut self.model)?;
+        table.take("assignment-group", &mut self.assignment_group)?;
+        table.take("controlled", &mut self.controlled)?;
+        table.take("submit", &mut self.submit)?;
+        table.take("close", &mut self.close)?;
+        table.take("on-cancel", &mut self.on_cancel)?;
+        table.take("duration", &mut self.duration)
+    }
+}
+
+impl Setting for ChangeType {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        let words = [("normal", Self::Normal), ("standard", Self::Standard), ("emergency", Self::Emergency)];
+        word(path, &value, &words)
+    }
+}
+
+impl Setting for Close {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        let words =
+            [("after-build", Self::AfterBuild), ("after-deployment", Self::AfterDeployment), ("never", Self::Never)];
+        word(path, &value, &words)
+    }
+}
+
+impl Setting for Cancelled {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        word(path, &value, &[("withdraw", Self::Withdraw), ("comment", Self::Comment)])
+    }
+}
+
+impl Section for Controlled {
+    fn fill(&mut self, table: &mut Table) -> Result<(), SettingsError> {
+        table.take("builds", &mut self.builds)?;
+        table.take("deployments", &mut self.deployments)?;
+        table.take("environments", &mut self.environments)?;
+        table.take("tiers", &mut self.tiers)?;
+        table.take("labels", &mut self.labels)?;
+        table.take("images", &mut self.images)
+    }
+}
+
+impl Section for Approval {
+    fn fill(&mut self, table: &mut Table) -> Result<(), SettingsError> {
+        table.take("interval", &mut self.interval)?;
+        table.take("timeout", &mut self.timeout)?;
+        table.take("on-timeout", &mut self.on_timeout)?;
+        table.take("on-rejected", &mut self.on_rejected)?;
+        table.take("window", &mut self.window)?;
+        table.take("conflicts", &mut self.conflicts)?;
+        table.take("sweep", &mut self.sweep)
+    }
+}
+
+impl Setting for OnTimeout {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        word(path, &value, &[("pause", Self::Pause), ("cancel", Self::Cancel), ("proceed", Self::Proceed)])
+    }
+}
+
+impl Setting for OnRejected {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        word(path, &value, &[("cancel", Self::Cancel), ("pause", Self::Pause)])
+    }
 }

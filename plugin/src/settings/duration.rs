@@ -1,6 +1,8 @@
 //! Lengths of time, as people write them: `90s`, `15m`, `4h`, `7d`.
 
-use serde::{Deserialize, de::Error as _};
+use super::SettingsError;
+use super::read::Setting;
+use serde_json::Value;
 
 /// The longest that a setting may say: ten years. Beyond lie slips of the pen, and moments that no date can write.
 const LONGEST_MS: u64 = 3_653 * 86_400_000;
@@ -37,10 +39,10 @@ impl Duration {
     }
 }
 
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom(wrong(&text, "")))
+impl Setting for Duration {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        let text = String::read(path, value)?;
+        Self::parse(&text).ok_or_else(|| wrong(path, &text, ""))
     }
 }
 
@@ -51,21 +53,21 @@ pub struct Timeout(pub Option<Duration>);
 /// A timeout that never comes.
 pub const NEVER: &str = "never";
 
-impl<'de> Deserialize<'de> for Timeout {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+impl Setting for Timeout {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        let text = String::read(path, value)?;
         if text.trim() == NEVER {
             return Ok(Self(None));
         }
-        let length = Duration::parse(&text).ok_or_else(|| D::Error::custom(wrong(&text, ", or `never`")))?;
-        Ok(Self(Some(length)))
+        Duration::parse(&text).map(|length| Self(Some(length))).ok_or_else(|| wrong(path, &text, ", or `never`"))
     }
 }
 
-fn wrong(text: &str, or: &str) -> String {
-    format!(
+fn wrong(path: &str, text: &str, or: &str) -> SettingsError {
+    let message = format!(
         "`{text}` is no length of time: write a whole number and ms, s, m, h or d, such as 90s, and ten years at most{or}"
-    )
+    );
+    SettingsError { path: path.into(), message }
 }
 
 #[cfg(test)]
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_timeout_may_be_never() {
-        let read = |text: &str| serde_json::from_value::<Timeout>(text.into()).map_err(|error| error.to_string());
+        let read = |text: &str| Timeout::read("approval.timeout", text.into()).map_err(|error| error.message);
         assert_eq!(read("never"), Ok(Timeout(None)));
         assert_eq!(read("72h"), Ok(Timeout(Some(Duration::hours(72)))));
         assert!(read("soon").unwrap_err().ends_with("ten years at most, or `never`"));

@@ -1,13 +1,15 @@
 //! Which failures open an incident, and how grave it is.
 
+use super::SettingsError;
+use super::read::{Section, Setting, Table, word};
 use itsm_contract::events::FailedStep;
-use serde::{Deserialize, de::Error as _};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Incidents for failures.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields, default))]
 pub struct Incident {
     /// Which failures open one. A step of the customer's own counts as `other`.
     pub steps: Vec<Step>,
@@ -57,9 +59,9 @@ impl Default for Incident {
 }
 
 /// What failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub enum Step {
     /// The build.
     Build,
@@ -87,9 +89,9 @@ impl Step {
 }
 
 /// How grave a failure is. ServiceNow computes the priority from both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields))]
 pub struct Severity {
     /// How much suffers.
     pub impact: Grade,
@@ -108,12 +110,48 @@ impl std::fmt::Display for Grade {
     }
 }
 
-impl<'de> Deserialize<'de> for Grade {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u8::deserialize(deserializer)? {
-            grade @ 1..=3 => Ok(Self(grade)),
-            other => {
-                Err(D::Error::custom(format_args!("{other} is no grade: write 1 for high, 2 for medium or 3 for low")))
+impl Section for Incident {
+    fn fill(&mut self, table: &mut Table) -> Result<(), SettingsError> {
+        table.take("steps", &mut self.steps)?;
+        table.take("severity", &mut self.severity)?;
+        table.take("assignment-group", &mut self.assignment_group)?;
+        table.take("caller", &mut self.caller)?;
+        table.take("reopen", &mut self.reopen)?;
+        table.take("resolve", &mut self.resolve)?;
+        table.take("close-code", &mut self.close_code)?;
+        table.take("next-action", &mut self.next_action)
+    }
+}
+
+impl Setting for Step {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        let words = [
+            ("build", Self::Build),
+            ("verification", Self::Verification),
+            ("deployment", Self::Deployment),
+            ("delivery", Self::Delivery),
+            ("other", Self::Other),
+        ];
+        word(path, &value, &words)
+    }
+}
+
+impl Setting for Severity {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        let mut table = Table::new(path, value)?;
+        let severity = Self { impact: table.need("impact")?, urgency: table.need("urgency")? };
+        table.done()?;
+        Ok(severity)
+    }
+}
+
+impl Setting for Grade {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        match value.as_u64().and_then(|grade| u8::try_from(grade).ok()) {
+            Some(grade @ 1..=3) => Ok(Self(grade)),
+            _ => {
+                let message = format!("{value} is no grade: write 1 for high, 2 for medium or 3 for low");
+                Err(SettingsError { path: path.into(), message })
             }
         }
     }

@@ -9,6 +9,7 @@ mod duration;
 mod error;
 mod incident;
 mod origin;
+mod read;
 mod records;
 #[cfg(test)]
 mod schema;
@@ -20,9 +21,8 @@ pub use incident::{Grade, Incident, Severity, Step};
 pub use origin::Origin;
 pub use records::{Cmdb, Evidence, MappingRules, OnError, Placement};
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use read::{Section, Setting, Table};
+use serde_json::Value;
 
 /// JSON Schema of the document.
 pub const SCHEMA: &str = include_str!("settings.schema.json");
@@ -62,67 +62,55 @@ impl Settings {
     /// # Errors
     /// Names the key, and for an unknown one the nearest known one.
     pub fn parse(json: &str) -> Result<Self, SettingsError> {
-        let whole = |error: serde_json::Error| SettingsError::new("", &error.to_string());
-        let mut document: Map<String, Value> = serde_json::from_str(json).map_err(whole)?;
-        let settings = Self {
-            instance: section(&mut document, "instance")?
-                .ok_or_else(|| SettingsError::new("instance", "missing: it holds `url` and `credential`"))?,
-            workflows: section(&mut document, "workflows")?.unwrap_or_default(),
-            change: section(&mut document, "change")?.unwrap_or_default(),
-            approval: section(&mut document, "approval")?.unwrap_or_default(),
-            incident: section(&mut document, "incident")?.unwrap_or_default(),
-            cmdb: section(&mut document, "cmdb")?.unwrap_or_default(),
-            evidence: section(&mut document, "evidence")?.unwrap_or_default(),
-            mapping: section(&mut document, "mapping")?.unwrap_or_default(),
+        let whole = |message: String| SettingsError { path: String::new(), message };
+        // As bytes, since all other JSON comes so: texts would be read by a second copy of the parser.
+        let document: Value = serde_json::from_slice(json.as_bytes()).map_err(|error| whole(error.to_string()))?;
+        let mut document = Table::new("", document)?;
+        let mut instance = None;
+        document.take("instance", &mut instance)?;
+        let missing = || SettingsError { path: "instance".into(), message: MISSING.into() };
+        let mut settings = Self {
+            instance: instance.ok_or_else(missing)?,
+            workflows: Workflows::default(),
+            change: Change::default(),
+            approval: Approval::default(),
+            incident: Incident::default(),
+            cmdb: Cmdb::default(),
+            evidence: Evidence::default(),
+            mapping: MappingRules::default(),
         };
-        if let Some(key) = document.keys().next() {
-            return Err(SettingsError::unknown("", key, SECTIONS.iter().copied()));
-        }
+        document.take("workflows", &mut settings.workflows)?;
+        document.take("change", &mut settings.change)?;
+        document.take("approval", &mut settings.approval)?;
+        document.take("incident", &mut settings.incident)?;
+        document.take("cmdb", &mut settings.cmdb)?;
+        document.take("evidence", &mut settings.evidence)?;
+        document.take("mapping", &mut settings.mapping)?;
+        document.done()?;
         if settings.change.kind == ChangeType::Standard && settings.change.template.is_none() {
-            return Err(SettingsError::new(
-                "change.template",
-                "missing: a standard change is made from a template; name it here, or give its sys_id",
-            ));
+            return Err(SettingsError {
+                path: "change.template".into(),
+                message: "missing: a standard change is made from a template; name it here, or give its sys_id".into(),
+            });
         }
         Ok(settings)
     }
 }
 
-/// What may stand at the top of the document.
-const SECTIONS: &[&str] = &["instance", "workflows", "change", "approval", "incident", "cmdb", "evidence", "mapping"];
-
-/// Takes one section out of the document. One at a time, so that an error knows where it is: a deserializer that keeps
-/// its path would make the component an eighth larger.
-fn section<T: DeserializeOwned>(document: &mut Map<String, Value>, name: &str) -> Result<Option<T>, SettingsError> {
-    let Some(value) = document.remove(name) else { return Ok(None) };
-    match serde_json::from_value(value.clone()) {
-        Ok(section) => Ok(Some(section)),
-        Err(error) => {
-            let words = error.to_string();
-            // Read alone, only a key that is wrong by itself says the same again.
-            let is_wrong = |key: &str, value: &Value| {
-                let alone = Map::from_iter([(key.to_owned(), value.clone())]);
-                serde_json::from_value::<T>(alone.into()).is_err_and(|error| error.to_string() == words)
-            };
-            let keys = value.as_object().into_iter().flatten();
-            let key = keys.filter(|_| !words.starts_with("missing field")).find(|(key, value)| is_wrong(key, value));
-            let path = key.map_or_else(|| name.to_owned(), |(key, _)| format!("{name}.{key}"));
-            Err(SettingsError::new(&path, &words))
-        }
-    }
-}
+/// What is said where there is no instance.
+const MISSING: &str = "missing: it holds `url` and `credential`";
 
 /// The instance, and whose records these are.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields))]
 pub struct Instance {
     /// Such as `https://example.service-now.com`.
     pub url: Origin,
     /// The name of the credential that the host adds. The plugin never sees the credential itself.
     pub credential: String,
     /// Tells the records of several OpenFactory installations on one instance apart.
-    #[serde(default = "Instance::default_tenant")]
+    #[cfg_attr(test, serde(default = "Instance::default_tenant"))]
     pub tenant: String,
 }
 
@@ -132,10 +120,21 @@ impl Instance {
     }
 }
 
+impl Setting for Instance {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        let mut table = Table::new(path, value)?;
+        let (url, credential) = (table.need("url")?, table.need("credential")?);
+        let mut instance = Self { url, credential, tenant: Self::default_tenant() };
+        table.take("tenant", &mut instance.tenant)?;
+        table.done()?;
+        Ok(instance)
+    }
+}
+
 /// What is done at all.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields, default))]
 pub struct Workflows {
     /// Create or link a change request for a build and a deployment.
     pub change_requests: bool,
@@ -152,6 +151,16 @@ pub struct Workflows {
 impl Default for Workflows {
     fn default() -> Self {
         Self { change_requests: true, approval_gates: true, incidents: true, cmdb: true, evidence: true }
+    }
+}
+
+impl Section for Workflows {
+    fn fill(&mut self, table: &mut Table) -> Result<(), SettingsError> {
+        table.take("change-requests", &mut self.change_requests)?;
+        table.take("approval-gates", &mut self.approval_gates)?;
+        table.take("incidents", &mut self.incidents)?;
+        table.take("cmdb", &mut self.cmdb)?;
+        table.take("evidence", &mut self.evidence)
     }
 }
 
@@ -215,6 +224,50 @@ mod tests {
             settings(r#""workflows":{"cmdb":1}"#),
             "workflows.cmdb: invalid type: integer `1`, expected a boolean"
         );
+    }
+
+    /// The words of a type that is one of some.
+    fn words(schema: &Value, of: &Value) -> Vec<String> {
+        let name = |of: &Value| Some(of.get("$ref")?.as_str()?.rsplit('/').next()?.to_owned());
+        let of = of.get("items").unwrap_or(of);
+        let Some(name) = name(of) else { return Vec::new() };
+        let cases = schema["$defs"][&name]["oneOf"].as_array().cloned().unwrap_or_default();
+        cases.iter().filter_map(|case| case["const"].as_str().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn every_key_and_every_word_of_the_schema_is_read() {
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let instance = serde_json::json!({"url": "https://x", "credential": "sn"});
+        let (mut keys, mut chosen) = (0, 0);
+        for (section, of) in schema["properties"].as_object().unwrap() {
+            let name = of["$ref"].as_str().or(of["allOf"][0]["$ref"].as_str()).unwrap().rsplit('/').next().unwrap();
+            for (key, of) in schema["$defs"][name]["properties"].as_object().unwrap() {
+                let with = |value: Value| {
+                    let mut document = serde_json::json!({"instance": instance.clone(), section: {}});
+                    if section == "instance" {
+                        document["instance"] = instance.clone();
+                    }
+                    document[section][key] = value;
+                    Settings::parse(&document.to_string())
+                };
+                // No key takes a list of lists: one that is read is told to be wrong, and no other is known.
+                let error = with(serde_json::json!([[]])).unwrap_err();
+                assert_eq!(error.path, format!("{section}.{key}"));
+                assert!(!error.message.starts_with("unknown key"), "{error}");
+                keys += 1;
+                for word in words(&schema, of) {
+                    let is_list = of.get("items").is_some();
+                    let value = if is_list { serde_json::json!([word]) } else { word.clone().into() };
+                    if let Err(error) = with(value) {
+                        // A standard change needs a template beside it.
+                        assert_eq!((word.as_str(), error.path.as_str()), ("standard", "change.template"));
+                    }
+                    chosen += 1;
+                }
+            }
+        }
+        assert!(keys >= 35 && chosen >= 20, "{keys} keys, {chosen} words");
     }
 
     proptest! {

@@ -1,6 +1,8 @@
 //! The instance's origin: scheme, host and port, and nothing after it.
 
-use serde::{Deserialize, de::Error as _};
+use super::SettingsError;
+use super::read::Setting;
+use serde_json::Value;
 
 /// Such as `https://example.service-now.com`. Anything after the port is refused: every path is the plugin's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +33,14 @@ impl Origin {
     }
 }
 
-impl<'de> Deserialize<'de> for Origin {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            D::Error::custom(format_args!(
+impl Setting for Origin {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        let text = String::read(path, value)?;
+        Self::parse(&text).ok_or_else(|| SettingsError {
+            path: path.into(),
+            message: format!(
                 "`{text}` is no instance's address: write scheme and host, such as https://example.service-now.com"
-            ))
+            ),
         })
     }
 }

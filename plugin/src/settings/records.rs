@@ -1,12 +1,13 @@
 //! Configuration items, evidence, and the mapping's rules.
 
-use serde::Deserialize;
+use super::SettingsError;
+use super::read::{Section, Setting, Table, word};
 use serde_json::Value;
 
 /// Configuration items and relations.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields, default))]
 pub struct Cmdb {
     /// A value of `cmdb_ci.discovery_source` that this instance knows.
     pub data_source: String,
@@ -36,9 +37,9 @@ impl Default for Cmdb {
 }
 
 /// What is kept for audit.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[cfg_attr(test, serde(rename_all = "kebab-case", deny_unknown_fields, default))]
 pub struct Evidence {
     /// Where the evidence goes.
     pub placement: Placement,
@@ -51,9 +52,9 @@ impl Default for Evidence {
 }
 
 /// Where evidence goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub enum Placement {
     /// Files attached to the change request.
     Attach,
@@ -64,26 +65,63 @@ pub enum Placement {
 }
 
 /// What the mapping component is given. Its keys are the mapping's own, but for `on-error`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub struct MappingRules {
     /// What the host does when the mapping traps. The plugin passes over it.
-    #[serde(default)]
+    #[cfg_attr(test, serde(default))]
     pub on_error: OnError,
     /// The rules, for the mapping alone to read.
-    #[serde(flatten)]
+    #[cfg_attr(test, serde(flatten))]
     pub rules: serde_json::Map<String, Value>,
 }
 
 /// What the host does when the mapping traps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, serde(rename_all = "kebab-case"))]
 pub enum OnError {
     /// It calls the hook again with the mapping off.
     #[default]
     Default,
     /// It fails the call.
     Fail,
+}
+
+impl Section for Cmdb {
+    fn fill(&mut self, table: &mut Table) -> Result<(), SettingsError> {
+        table.take("data-source", &mut self.data_source)?;
+        table.take("image-class", &mut self.image_class)?;
+        table.take("virtual-class", &mut self.virtual_class)?;
+        table.take("physical-class", &mut self.physical_class)?;
+        table.take("relation", &mut self.relation)?;
+        table.take("image-is-parent", &mut self.image_is_parent)
+    }
+}
+
+impl Section for Evidence {
+    fn fill(&mut self, table: &mut Table) -> Result<(), SettingsError> {
+        table.take("placement", &mut self.placement)
+    }
+}
+
+impl Setting for Placement {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        word(path, &value, &[("attach", Self::Attach), ("link", Self::Link), ("both", Self::Both)])
+    }
+}
+
+impl Section for MappingRules {
+    fn fill(&mut self, table: &mut Table) -> Result<(), SettingsError> {
+        table.take("on-error", &mut self.on_error)?;
+        self.rules = table.rest();
+        Ok(())
+    }
+}
+
+impl Setting for OnError {
+    fn read(path: &str, value: Value) -> Result<Self, SettingsError> {
+        word(path, &value, &[("default", Self::Default), ("fail", Self::Fail)])
+    }
 }
