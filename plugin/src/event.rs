@@ -2,6 +2,8 @@
 
 use itsm_contract::events::{DeployEvent, DeployPhase};
 use itsm_contract::types::{Build, Delivery, Failure, Problem, Schedule, System};
+use serde::Serialize;
+use serde_json::Value;
 
 /// An event that makes no sense, and the field that makes none.
 pub fn invalid(field: &str, what: &str) -> Failure {
@@ -11,6 +13,13 @@ pub fn invalid(field: &str, what: &str) -> Failure {
         remedy: format!("correct `{field}` where the event is made"),
         detail: None,
     })
+}
+
+/// A record of the contract as a JSON value. By way of its text: the contract's serializers are compiled for text as it is,
+/// and would be compiled for values once more.
+pub fn as_json(record: &impl Serialize) -> Value {
+    let text = serde_json::to_vec(record).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 /// Checks what every event has: its key, and what was built.

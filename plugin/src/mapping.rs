@@ -68,12 +68,16 @@ pub fn fill(
     event: &impl Serialize,
     defaults: Vec<Field>,
 ) -> Result<Filled, Failure> {
+    let event = serde_json::to_string(event).map_err(|error| failure("mapping.event", error.to_string()))?;
+    fill_from(plugin, kind, &event, defaults)
+}
+
+fn fill_from(plugin: &Plugin, kind: RecordKind, event: &str, defaults: Vec<Field>) -> Result<Filled, Failure> {
     let mapped = match plugin.grants().mapping {
         None => Mapped { class_name: None, fields: defaults.clone() },
         Some(mapping) => {
-            let event = serde_json::to_string(event).map_err(|error| failure("mapping.event", error.to_string()))?;
             let rules = serde_json::Value::Object(plugin.settings().mapping.rules.clone()).to_string();
-            mapping.apply(&rules, kind.name(), &event, defaults.clone()).map_err(|complaint| {
+            mapping.apply(&rules, kind.name(), event, defaults.clone()).map_err(|complaint| {
                 failure("mapping.failed", format!("`{}`: {}", complaint.path, complaint.message))
             })?
         }

@@ -1,6 +1,7 @@
 //! What is told to identification and reconciliation: the image, each system, and the relations between them.
 
 use super::key;
+use crate::event::as_json;
 use crate::incident::image_name;
 use crate::mapping::{RecordKind, fill};
 use crate::plugin::Plugin;
@@ -109,7 +110,7 @@ impl Item {
         }
         let mut event_of_one = lean.clone();
         if let Value::Object(fields) = &mut event_of_one {
-            fields.insert("system".into(), serde_json::to_value(system).unwrap_or_default());
+            fields.insert("system".into(), as_json(system));
         }
         let filled = fill(plugin, RecordKind::System, &event_of_one, defaults.clone())?;
         Ok(Self {
@@ -150,7 +151,7 @@ impl Item {
 /// The event as JSON, without its list of systems.
 pub fn lean(event: &DeployEvent) -> Value {
     let event = DeployEvent { systems: Vec::new(), ..event.clone() };
-    serde_json::to_value(event).unwrap_or_default()
+    as_json(&event)
 }
 
 /// The version, and the beginning of the artifact's digest: a class that identifies by name and version must not take the

@@ -1,7 +1,7 @@
 //! What is stated about a build: an in-toto Statement (v1) over the artifact's digest.
 
 use super::canonical;
-use crate::event::invalid;
+use crate::event::{as_json, invalid};
 use crate::identity::{digest, hex};
 use crate::incident::image_name;
 use itsm_contract::events::BuildResult;
@@ -146,7 +146,7 @@ fn sha256(text: &str) -> String {
 
 fn labels(event: &BuildResult) -> Value {
     // As the event's JSON has them: an object, a repeated name with an array.
-    let event = serde_json::to_value(event).unwrap_or_default();
+    let event = as_json(event);
     event.get("labels").cloned().unwrap_or_default()
 }
 

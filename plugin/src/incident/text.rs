@@ -138,8 +138,8 @@ fn check_line(check: &Check) -> String {
 
 /// What to do, by what failed; the administrator's own words where the settings have some.
 fn next_action(event: &FailureEvent, settings: &Incident) -> String {
-    if let Some(words) = settings.next_action.get(&Step::of(&event.step)) {
-        return words.clone();
+    if let Some(words) = settings.next_action(Step::of(&event.step)) {
+        return words.to_owned();
     }
     let log = if event.log_url.is_some() { "read the log" } else { "ask OpenFactory for the log" };
     let build = &event.build.id;

@@ -4,6 +4,7 @@ use super::SettingsError;
 use super::read::{Section, Setting, Table, word};
 use itsm_contract::events::FailedStep;
 use serde_json::Value;
+#[cfg(test)]
 use std::collections::BTreeMap;
 
 /// Incidents for failures.
@@ -15,7 +16,8 @@ pub struct Incident {
     pub steps: Vec<Step>,
     /// Impact and urgency by tier: `development`, `test`, `staging`, `production` or a customer's own. Production has 2
     /// and 2 where nothing is said, staging 3 and 2, every other 3 and 3.
-    pub severity: BTreeMap<String, Severity>,
+    #[cfg_attr(test, serde(serialize_with = "as_map"), schemars(with = "BTreeMap<String, Severity>"))]
+    pub severity: Vec<(String, Severity)>,
     /// Who works on it, by name or `sys_id`; none leaves it to the instance's assignment rules.
     pub assignment_group: Option<String>,
     /// For whom it is opened, by user name or `sys_id`; none leaves it empty.
@@ -28,7 +30,8 @@ pub struct Incident {
     /// The resolution code, by value; none takes one that the instance knows.
     pub close_code: Option<String>,
     /// The recommended next action by step, in place of the plugin's own words.
-    pub next_action: BTreeMap<Step, String>,
+    #[cfg_attr(test, serde(serialize_with = "as_map"), schemars(with = "BTreeMap<Step, String>"))]
+    pub next_action: Vec<(Step, String)>,
 }
 
 impl Incident {
@@ -39,7 +42,13 @@ impl Incident {
             Some("staging") => Severity { impact: Grade(3), urgency: Grade(2) },
             _ => Severity { impact: Grade(3), urgency: Grade(3) },
         };
-        tier.and_then(|tier| self.severity.get(tier)).copied().unwrap_or(default)
+        let said = self.severity.iter().find(|(known, _)| Some(known.as_str()) == tier);
+        said.map_or(default, |(_, severity)| *severity)
+    }
+
+    /// The recommended next action after a failure of this step, where the settings give one.
+    pub fn next_action(&self, step: Step) -> Option<&str> {
+        self.next_action.iter().find(|(known, _)| *known == step).map(|(_, words)| words.as_str())
     }
 }
 
@@ -47,15 +56,24 @@ impl Default for Incident {
     fn default() -> Self {
         Self {
             steps: vec![Step::Build, Step::Verification, Step::Deployment, Step::Delivery, Step::Other],
-            severity: BTreeMap::new(),
+            severity: Vec::new(),
             assignment_group: None,
             caller: None,
             reopen: false,
             resolve: true,
             close_code: None,
-            next_action: BTreeMap::new(),
+            next_action: Vec::new(),
         }
     }
+}
+
+/// In the schema, these are maps.
+#[cfg(test)]
+fn as_map<K: serde::Serialize, V: serde::Serialize, S: serde::Serializer>(
+    pairs: &[(K, V)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(key, value)| (key, value)))
 }
 
 /// What failed.
