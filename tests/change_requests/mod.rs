@@ -4,6 +4,7 @@ mod answers;
 mod approvers;
 mod ends;
 mod hosts;
+mod losses;
 mod polls;
 mod scheduling;
 mod settings;

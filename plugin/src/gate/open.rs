@@ -42,7 +42,8 @@ pub fn open(plugin: &Plugin, work: Work) -> Result<Gate, Failure> {
     let asked = Asked { key: &delivery.key, since: delivery.occurred_at, last: work.gate(), artifact };
     let known = change::handed_back(plugin, work);
     match judged(plugin, work, &asked) {
-        Err(Failure::Retry(later)) => {
+        // One request that is lost is made good by the next delivery; the policy is for an instance that is away.
+        Err(Failure::Retry(later)) if delivery.attempt > 1 => {
             let failure = Failure::Retry(later);
             unreachable(plugin, known, &asked, &failure).ok_or(failure)
         }
@@ -87,14 +88,17 @@ fn is_fresh(change: &Change) -> bool {
     change.state == State::New && change.approval == Answer::NotRequested && !change.is_on_hold
 }
 
-/// Asks for approval of a change that has all it needs, if nobody has been asked yet, and judges its gate. `preparing` is
+/// Asks for approval of a change that has all it needs, if nobody has been asked yet and there is time, and judges its gate. `preparing` is
 /// what it does not have yet.
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked, or does not let the change leave New.
 pub fn go_on(plugin: &Plugin, held: Held, asked: &Asked, preparing: &[String]) -> Result<Gate, Failure> {
     let mut held = held;
-    if is_fresh(&held.change) && preparing.is_empty() && plugin.settings().change.submit {
+    let policy = Policy::of(plugin, asked.since);
+    // Nobody is bothered about work that is given up in the same breath.
+    let is_too_late = policy.is_expired(plugin.now()) && policy.on_timeout == OnTimeout::Cancel;
+    if is_fresh(&held.change) && preparing.is_empty() && plugin.settings().change.submit && !is_too_late {
         prepare::look_for_conflicts(plugin, &held)?;
         held = change::submit(plugin, held, asked.key)?;
     }
