@@ -213,7 +213,7 @@ fn check(index: usize, file: &EvidenceFile) -> Result<(), Failure> {
         return Err(invalid(&field("media-type"), "is no media type, such as text/plain"));
     }
     match (&file.content, &file.digest) {
-        (Content::Bytes(content), Some(given)) if digest(content) != given.to_lowercase() => {
+        (Content::Bytes(content), Some(given)) if digest(content) != given.to_ascii_lowercase() => {
             Err(invalid(&field("digest"), "is not the digest of its content"))
         }
         _ => Ok(()),

@@ -150,7 +150,7 @@ pub fn compare(defaults: &[Field], values: &Map<String, serde_json::Value>) -> V
         value: None,
     });
     let mut fields: Vec<PlannedField> = sent.chain(left_out).collect();
-    fields.sort_by(|one, other| one.name.cmp(&other.name));
+    fields.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     fields
 }
 

@@ -122,14 +122,15 @@ impl Item {
         })
     }
 
-    /// By what ServiceNow's hardware rule tells a system from others: its serial number, else its name.
+    /// By what ServiceNow's hardware rule tells a system from others: its serial number, else its name, whatever the case
+    /// of A to Z. The tables for all other scripts weigh more than all that is said of configuration items.
     pub fn machine(&self) -> String {
         let value = |column: &str| {
             self.values.get(column).and_then(Value::as_str).map(str::trim).filter(|value| !value.is_empty())
         };
         match value("serial_number") {
-            Some(serial) => format!("serial number {}", serial.to_lowercase()),
-            None => format!("name {}", value("name").unwrap_or(&self.key).to_lowercase()),
+            Some(serial) => format!("serial number {}", serial.to_ascii_lowercase()),
+            None => format!("name {}", value("name").unwrap_or(&self.key).to_ascii_lowercase()),
         }
     }
 
@@ -179,7 +180,7 @@ fn column<'a>(identifier: &str, class: &str) -> Option<&'a str> {
 }
 
 fn is_no_serial(serial: &str) -> bool {
-    let serial = serial.trim().to_lowercase();
+    let serial = serial.trim().to_ascii_lowercase();
     let repeats_one = serial.chars().all(|digit| serial.starts_with(digit));
     repeats_one || NO_SERIALS.contains(&serial.as_str())
 }

@@ -123,11 +123,11 @@ fn subject(build: &Build) -> Result<Value, Failure> {
                 "is no digest: write its algorithm and hexadecimal digits, such as sha256:5891b5…",
             ));
         };
-        return Ok(json!({"name": image_name(build), "digest": {algorithm: value.to_lowercase()}}));
+        return Ok(json!({"name": image_name(build), "digest": {algorithm: value.to_ascii_lowercase()}}));
     }
     Ok(match build.source_revision.as_deref().filter(|revision| !revision.is_empty()) {
         Some(revision) if is_hex(revision) => {
-            json!({"name": format!("source of {}", image_name(build)), "digest": {"gitCommit": revision.to_lowercase()}})
+            json!({"name": format!("source of {}", image_name(build)), "digest": {"gitCommit": revision.to_ascii_lowercase()}})
         }
         Some(revision) => {
             json!({"name": format!("source revision {revision}"), "digest": {"sha256": sha256(revision)}})

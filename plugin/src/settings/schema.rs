@@ -83,7 +83,8 @@ fn the_schema_is_that_of_the_settings_types() {
     for section in schema["properties"].as_object_mut().unwrap().values_mut() {
         section.as_object_mut().unwrap().remove("default"); // Each key of the section has its own.
     }
-    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    // Without white space: every component carries it.
+    let text = serde_json::to_string(&schema).unwrap() + "\n";
     if std::env::var_os(WRITE).is_some() {
         std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/settings/settings.schema.json"), &text).unwrap();
         return;
