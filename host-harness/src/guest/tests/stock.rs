@@ -17,8 +17,9 @@ const GRANTS: [&str; 12] = [
     "wasi:io/streams@0.2.12",
 ];
 
-/// The whole component, in bytes.
-const LARGEST: usize = 1_200_000;
+/// The whole component, in bytes: what it is and a tenth for what is still to come. The aim is 450 KB; `plugin/README.md`
+/// says what weighs how much. Whoever makes it larger sees it here.
+const LARGEST: usize = 930_000;
 
 /// The stock mapping's part of it.
 const LARGEST_MAPPING: usize = 150_000;
