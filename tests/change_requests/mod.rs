@@ -8,6 +8,7 @@ mod losses;
 mod polls;
 mod scheduling;
 mod settings;
+mod stories;
 mod types;
 mod work;
 

@@ -40,6 +40,8 @@ pub struct Cursor {
     pub prepared_to: String,
     /// The row (`sys_updated_on` and `sys_id`) after which the next look goes on: more had changed than one look reads.
     pub resume: Option<(String, String)>,
+    /// Changes whose gates could not be answered for the moment: the next look reads them by id.
+    pub again: Vec<String>,
     /// The rows seen within the overlap: `sys_id` and `sys_mod_count`.
     pub seen: BTreeMap<String, String>,
 }
@@ -56,6 +58,7 @@ impl Cursor {
         let mut word = || fields.next().map(str::to_owned);
         let (swept_to, prepared_to) = (word()?, word()?);
         let (updated, sys_id) = (word()?, word()?);
+        let again = fields.next()?.split(',').filter(|id| !id.is_empty()).map(str::to_owned).collect();
         let mut seen = BTreeMap::new();
         for entry in fields.next()?.split(',').filter(|entry| !entry.is_empty()) {
             let (id, count) = entry.split_once(':')?;
@@ -63,7 +66,7 @@ impl Cursor {
         }
         let swept_to = Some(swept_to).filter(|id| id != NONE);
         let resume = (!updated.is_empty()).then_some((updated, sys_id));
-        Some(Self { read_until, quiet_ms, looked_at, swept_at, swept_to, prepared_to, resume, seen })
+        Some(Self { read_until, quiet_ms, looked_at, swept_at, swept_to, prepared_to, resume, again, seen })
     }
 
     /// As text.
@@ -73,7 +76,8 @@ impl Cursor {
         let swept_to = self.swept_to.as_deref().unwrap_or(NONE);
         let Self { read_until, quiet_ms, looked_at, swept_at, prepared_to, .. } = self;
         format!(
-            "{VERSION};{read_until};{quiet_ms};{looked_at};{swept_at};{swept_to};{prepared_to};{updated};{sys_id};{}",
+            "{VERSION};{read_until};{quiet_ms};{looked_at};{swept_at};{swept_to};{prepared_to};{updated};{sys_id};{};{}",
+            self.again.join(","),
             seen.join(",")
         )
     }
@@ -117,6 +121,7 @@ mod tests {
             swept_to: Some("b".into()),
             prepared_to: "a".into(),
             resume: Some(("2026-11-24 09:00:00".into(), "c".into())),
+            again: vec!["d".into(), "e".into()],
             seen: [("a".to_owned(), "3".to_owned()), ("b".to_owned(), "0".to_owned())].into(),
         };
         assert_eq!(Cursor::parse(&cursor.text()), Some(cursor));

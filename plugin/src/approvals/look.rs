@@ -21,6 +21,9 @@ const JUDGED_LIMIT: usize = 2000;
 /// Approvers read in one look, for the same reason: a board of twenty costs as much as ten gates with two.
 const APPROVERS_LIMIT: usize = 8000;
 
+/// Gates that one look reads again because the last one could not answer them.
+const AGAIN_LIMIT: usize = 100;
+
 /// What one look has to do, and what it has found.
 pub(super) struct Look<'a> {
     pub(super) plugin: &'a Plugin<'a>,
@@ -89,17 +92,18 @@ impl<'a> Look<'a> {
         let is_few = self.waiting.len() <= FEW;
         let recent = self.read.into_iter().filter(|(updated, ..)| is_few || *updated >= since);
         seen.extend(recent.map(|(_, id, changes)| (id, changes)));
-        // A gate that could not be answered for the moment is read again by the next look.
-        let failed: Vec<&str> = self.moved.iter().filter_map(passing).collect();
-        if !failed.is_empty() {
-            self.after = Cursor { swept_at: self.after.swept_at, swept_to: self.after.swept_to, ..self.before };
-            seen.retain(|id, _| !failed.contains(&id.as_str()));
+        self.after.again = self.moved.iter().filter_map(passing).map(str::to_owned).collect();
+        // So many at once are no gates that fail but an instance that does: the next look does all of this one again.
+        if self.after.again.len() > AGAIN_LIMIT {
+            self.after = self.before;
+        } else {
+            self.after.seen = seen;
         }
-        self.after.seen = seen;
         Ok(Review { cursor: self.after.text(), moved: self.moved })
     }
 
-    /// Every gate, by id, with what they rest on beside it.
+    /// Every gate, by id, with what they rest on beside it. An instance without the Batch API is asked for each list by
+    /// itself.
     fn few(&mut self) -> Result<(), Error> {
         let ids: Vec<&str> = self.waiting.keys().copied().collect();
         let mut lists = Beside::lists(&ids, &ids);
@@ -112,7 +116,11 @@ impl<'a> Look<'a> {
         self.note(&rows);
         let is_sweep = self.after.swept_to.take().is_some();
         let due = self.due();
-        let is_news = |look: &Self, row: &Record| is_sweep || due.contains(&*row.text("sys_id")) || !look.has_seen(row);
+        // An approver's answer need not touch the change: while any is waited for, it is looked at.
+        let is_asked = |row: &Record| row.text("approval") == "requested";
+        let is_news = |look: &Self, row: &Record| {
+            is_sweep || is_asked(row) || due.contains(&*row.text("sys_id")) || !look.has_seen(row)
+        };
         let rows: Vec<&Record> = rows.iter().filter(|row| is_news(self, row)).collect();
         let changes = self.changes(&rows);
         self.answer_all(changes, Some(beside))
@@ -120,7 +128,8 @@ impl<'a> Look<'a> {
 
     /// What changed since the last look, what time has changed, and a part of a sweep.
     fn many(&mut self) -> Result<(), Error> {
-        match self.is_first {
+        // A cursor that has read nothing yet is one of a look that came to nothing.
+        match self.is_first || self.before.read_until == 0 {
             true => self.anchor()?,
             false => self.changed()?,
         }

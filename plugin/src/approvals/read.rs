@@ -93,7 +93,8 @@ impl<'a> Look<'a> {
         Query::any(segments).ordered_by("sys_updated_on").ordered_by("sys_id")
     }
 
-    /// The gates whose window opened or closed, or whose time to answer ended, since the last look.
+    /// The gates whose window opened or closed, or whose time to answer ended, since the last look, and those that it could
+    /// not answer.
     pub(super) fn due(&self) -> BTreeSet<&'a str> {
         let passed = (self.before.looked_at.saturating_add(1))..=self.plugin.now();
         let is_due = move |work: &&Waiting| {
@@ -108,6 +109,8 @@ impl<'a> Look<'a> {
         // Sets are extended, never collected into: that would bring a sorting routine for each of them along.
         let mut due = BTreeSet::new();
         due.extend(self.waiting.iter().filter(|(_, works)| works.iter().any(&is_due)).map(|(id, _)| *id));
+        let again = self.before.again.iter().filter_map(|id| self.waiting.get_key_value(id.as_str()));
+        due.extend(again.map(|(id, _)| *id));
         due
     }
 

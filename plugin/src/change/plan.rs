@@ -1,7 +1,7 @@
 //! What would become of a change request, without doing it.
 
 use super::create::{defaults, values};
-use super::{Change, FIELDS, Held, State, TABLE, Work, is_controlled, items, link};
+use super::{Change, FIELDS, Held, State, TABLE, Work, is_controlled, is_used_up, items, link};
 use crate::mapping::compare;
 use crate::plugin::Plugin;
 use itsm_contract::answers::Planned;
@@ -47,8 +47,10 @@ fn existing(plugin: &Plugin, work: Work) -> Result<Option<Change>, Failure> {
         return Ok(Some(link(plugin, work, number)?.change));
     }
     if let Some(ticket) = work.gate().and_then(|gate| gate.change.as_ref()) {
-        let change = Change::get(plugin, &ticket.id)?;
-        return Ok(Some(Held::believe(plugin, change, ticket)?.change));
+        let held = Held::believe(plugin, Change::get(plugin, &ticket.id)?, ticket)?;
+        if !is_used_up(plugin, work, &held) {
+            return Ok(Some(held.change));
+        }
     }
     let identity = work.identity(plugin);
     let found = plugin.client().find(TABLE, "correlation_id", &identity.correlation_id, FIELDS)?;

@@ -198,3 +198,47 @@ fn a_sweep_notices_a_row_that_is_gone_and_it_fails_alone() {
         matches!(&review.moved[0].answer, Err(Failure::Refused(problem)) if problem.code == "servicenow.record-not-found")
     );
 }
+
+#[test]
+fn an_answer_that_does_not_touch_the_change_shows_where_few_wait() {
+    let (host, instance) = (host(), Instance::new());
+    let gate = requested(&host, &instance);
+    let review = look(&host, &instance, &gate, None);
+    let gate = review.moved[0].answer.clone().unwrap();
+    assert_eq!(waits_for(&gate), "approval by CAB Approval (Ann Lee, Bob Ray)");
+    instance.advance(MINUTE);
+    instance.answer("approved", "");
+    let review = look(&host, &instance, &gate, Some(&review.cursor));
+    let gate = review.moved[0].answer.clone().unwrap();
+    assert_eq!(waits_for(&gate), "approval of CHG0030001 (in Assess, requested)");
+    assert_eq!(look(&host, &instance, &gate, Some(&review.cursor)).moved, []);
+}
+
+#[test]
+fn a_gate_that_cannot_be_answered_for_the_moment_keeps_no_other_waiting_and_is_read_again() {
+    let mut crowd = Crowd::new(30);
+    let (bad, good) = (format!("{:032x}", 3), format!("{:032x}", 4));
+    // Somebody gave it another key: that it is ours cannot be believed, until it is set right.
+    let key = crowd.waiting[3].last.change.as_ref().unwrap().key.clone().unwrap();
+    crowd.instance.person_edits_one(&bad, &[("correlation_id", "openfactory/theirs")]);
+    let look = |crowd: &mut Crowd| {
+        crowd.instance.advance(MINUTE);
+        let review =
+            crowd.host.call(&crowd.instance, |plugin| check(plugin, &crowd.waiting, Some(&crowd.cursor))).unwrap();
+        crowd.cursor = review.cursor.clone();
+        review.moved
+    };
+    for round in 0..3 {
+        crowd.instance.person_edits_one(&good, &[("on_hold_reason", &round.to_string()), ("on_hold", "true")]);
+        let moved = look(&mut crowd);
+        let failed = moved.iter().find(|moved| moved.change == bad).unwrap();
+        assert!(matches!(failed.answer, Err(Failure::Retry(_))), "{failed:?}");
+        assert!(moved.iter().any(|moved| moved.change == good && moved.answer.is_ok()), "{moved:?}");
+        assert_eq!(moved.len(), 2);
+        crowd.instance.take_requests();
+    }
+    crowd.instance.person_edits_one(&bad, &[("correlation_id", &key), ("state", "-2"), ("approval", "approved")]);
+    let moved = look(&mut crowd);
+    let told = moved.iter().find(|moved| moved.change == bad).unwrap();
+    assert!(matches!(told.answer.as_ref().unwrap().verdict, Verdict::Proceed(_)));
+}
