@@ -127,6 +127,8 @@ async fn a_stage_in_which_nobody_is_asked_is_passed_and_each_other_one_is_waited
     let staged = world([assessor, board(AUTHORIZE, WaitFor::FirstResponse)]).await?;
     let mut work = Work::ask(&staged, &request("staged")?).await?;
     assert_eq!(waits_for(work.look().await?), "approval by David Loo");
+    // Those who are asked in one second come in any order.
+    staged.servicenow.clock().advance(jiff::SignedDuration::from_secs(60));
     approve(&work, "david.loo").await?;
     let waits = waits_for(work.look().await?);
     ensure!(waits.starts_with("approval by CAB Approval ("), "{waits}");
