@@ -7,7 +7,7 @@ use itsm_contract::types::{Environment, ItemOutcome, Ticket, Tier};
 use tests::{World, event};
 
 /// A failure of a step, as a fresh event.
-fn failure(key: &str, step: FailedStep, at: u64) -> Result<FailureEvent> {
+pub(crate) fn failure(key: &str, step: FailedStep, at: u64) -> Result<FailureEvent> {
     let mut failure: FailureEvent = event("failure")?;
     failure.delivery.key = key.into();
     failure.delivery.occurred_at += at;
@@ -16,7 +16,7 @@ fn failure(key: &str, step: FailedStep, at: u64) -> Result<FailureEvent> {
 }
 
 /// A build of the same image that ended well, later.
-fn success(key: &str, at: u64) -> Result<BuildResult> {
+pub(crate) fn success(key: &str, at: u64) -> Result<BuildResult> {
     let mut result: BuildResult = event("build-finished")?;
     result.delivery.key = key.into();
     result.delivery.occurred_at = event::<FailureEvent>("failure")?.delivery.occurred_at + at;
@@ -24,13 +24,13 @@ fn success(key: &str, at: u64) -> Result<BuildResult> {
     Ok(result)
 }
 
-async fn fail(world: &World, event: &FailureEvent) -> Result<Incident> {
+pub(crate) async fn fail(world: &World, event: &FailureEvent) -> Result<Incident> {
     let answer = world.plugin.on_failure(event).await?;
     answer.map_err(|failure| anyhow::anyhow!("{failure:?}"))?.context("no incident")
 }
 
 /// What an incident holds.
-fn field(world: &World, incident: &Ticket, name: &str) -> String {
+pub(crate) fn field(world: &World, incident: &Ticket, name: &str) -> String {
     let records = world.servicenow.records("incident");
     let record = records.iter().find(|record| record.get("sys_id") == incident.id);
     record.map(|record| record.get(name).to_owned()).unwrap_or_default()

@@ -1,6 +1,7 @@
 //! The product's promises, end to end. One binary, since linking a wasmtime host takes longer than most of these tests;
 //! one file for each section.
 
+mod altered;
 mod at_once;
 mod away;
 mod bad_input;
@@ -8,6 +9,7 @@ mod change_requests;
 mod cmdb;
 mod evidence;
 mod exactly_once;
+mod failure_words;
 mod incidents;
 mod kill;
 mod losses;

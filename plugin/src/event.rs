@@ -1,6 +1,8 @@
 //! What every event must hold before anything is done for it.
 
-use itsm_contract::events::{DeployEvent, DeployPhase};
+use crate::evidence;
+use itsm_contract::events::{DeployEvent, DeployPhase, FailedStep, FailureEvent};
+use itsm_contract::json::time;
 use itsm_contract::types::{Build, Delivery, Failure, Problem, Schedule, System};
 use serde::Serialize;
 use serde_json::Value;
@@ -22,34 +24,54 @@ pub fn as_json(record: &impl Serialize) -> Value {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// Checks what every event has: its key, and what was built.
+/// Checks what every event has: its key, its time, and what was built.
 ///
 /// # Errors
-/// `InvalidEvent`, naming the first field that is empty.
+/// `InvalidEvent`, naming the first field that makes no sense.
 pub fn check(delivery: &Delivery, build: &Build) -> Result<(), Failure> {
-    let image = &build.image;
-    let fields = [
-        ("delivery.key", &delivery.key),
-        ("build.id", &build.id),
-        ("build.image.name", &image.name),
-        ("build.image.version", &image.version),
-    ];
-    match fields.into_iter().find(|(_, value)| value.trim().is_empty()) {
-        Some((field, _)) => Err(invalid(field, "is empty")),
-        None => Ok(()),
+    check_name("delivery.key", &delivery.key)?;
+    if time::text(delivery.occurred_at).is_none() {
+        return Err(invalid("delivery.occurred-at", "lies beyond the year 9999"));
+    }
+    check_name("build.id", &build.id)?;
+    check_name("build.image.name", &build.image.name)?;
+    check_name("build.image.version", &build.image.version)
+}
+
+/// A name stands in one line, and says something.
+fn check_name(field: &str, name: &str) -> Result<(), Failure> {
+    match name.trim() {
+        "" => Err(invalid(field, "is empty")),
+        _ if name.contains(char::is_control) => Err(invalid(field, "holds a control character")),
+        _ => Ok(()),
     }
 }
 
-/// Checks what a deployment has besides: its id, its environment, its systems, and those of them that received the image.
+/// Checks what a failure has besides: its step, its environment and its systems.
+///
+/// # Errors
+/// `InvalidEvent`, naming the first field that makes no sense.
+pub fn check_failure(event: &FailureEvent) -> Result<(), Failure> {
+    check(&event.delivery, &event.build)?;
+    if let FailedStep::Other(name) = &event.step {
+        check_name("step.other", name)?;
+    }
+    if let Some(environment) = &event.environment {
+        check_name("environment.name", &environment.name)?;
+    }
+    check_systems(&event.systems)
+}
+
+/// Checks what a deployment has besides: its id, its artifact's digest, its environment, its systems, and those of them
+/// that received the image.
 ///
 /// # Errors
 /// `InvalidEvent`, naming the first field that makes no sense.
 pub fn check_deployment(event: &DeployEvent) -> Result<(), Failure> {
     check(&event.delivery, &event.build)?;
-    let fields = [("deployment-id", &event.deployment_id), ("environment.name", &event.environment.name)];
-    if let Some((field, _)) = fields.into_iter().find(|(_, value)| value.trim().is_empty()) {
-        return Err(invalid(field, "is empty"));
-    }
+    check_name("deployment-id", &event.deployment_id)?;
+    check_name("environment.name", &event.environment.name)?;
+    evidence::check_artifact(&event.build)?;
     check_systems(&event.systems)?;
     check_schedule(event.schedule.as_ref())?;
     let DeployPhase::Failed(shortfall) = &event.phase else { return Ok(()) };
@@ -64,12 +86,10 @@ pub fn check_deployment(event: &DeployEvent) -> Result<(), Failure> {
 ///
 /// # Errors
 /// `InvalidEvent`, naming the first that has not.
-pub fn check_systems(systems: &[System]) -> Result<(), Failure> {
+fn check_systems(systems: &[System]) -> Result<(), Failure> {
     let mut seen = std::collections::BTreeSet::new();
     for (index, system) in systems.iter().enumerate() {
-        if system.name.trim().is_empty() {
-            return Err(invalid(&format!("systems[{index}].name"), "is empty"));
-        }
+        check_name(&format!("systems[{index}].name"), &system.name)?;
         if !seen.insert(system.name.as_str()) {
             return Err(invalid("systems", &format!("holds `{}` twice", system.name)));
         }
@@ -122,6 +142,12 @@ mod tests {
         let cases = [
             ("/delivery/key", json!(" "), "`delivery.key` is empty"),
             ("/build/image/version", json!(""), "`build.image.version` is empty"),
+            ("/build/id", json!("b\nArtifact: mine"), "`build.id` holds a control character"),
+            (
+                "/build/image",
+                json!({"name": "i", "version": "1", "digest": "md5"}),
+                "`build.image.digest` is no digest: write its algorithm and hexadecimal digits, such as sha256:5891b5…",
+            ),
             ("/deployment-id", json!(""), "`deployment-id` is empty"),
             ("/environment/name", json!(""), "`environment.name` is empty"),
             ("/systems", json!([system("a"), system("")]), "`systems[1].name` is empty"),

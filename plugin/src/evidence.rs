@@ -10,7 +10,7 @@ mod statement;
 mod tests;
 
 pub use deployment::deployed;
-pub use statement::Statement;
+pub use statement::{Statement, check_artifact};
 
 use crate::event::invalid;
 use crate::identity::digest;
@@ -22,6 +22,9 @@ use itsm_contract::answers::Planned;
 use itsm_contract::events::{BuildResult, Content, EvidenceFile};
 use itsm_contract::types::{Approval, Failure, ItemOutcome, Ticket};
 use statement::{Context, File, Kept};
+
+/// Bytes of a file that is attached: what the host lets a plugin send at once.
+pub const FILE_BYTES: usize = 16 * 1024 * 1024;
 
 /// What became of a build's evidence.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,9 +48,7 @@ pub fn record(
     event: &BuildResult,
     approvers: impl FnOnce(&Plugin, &Ticket) -> Result<Result<Vec<Approval>, Error>, Error>,
 ) -> Result<Recorded, Failure> {
-    for (index, file) in event.files.iter().enumerate() {
-        check(index, file)?;
-    }
+    let files = files(event)?;
     let change = change_of(event)?;
     let mut recorded = Recorded { digest: String::new(), attached: Vec::new(), unfinished: Vec::new() };
     let change_to_use = change.filter(|_| plugin.settings().workflows.evidence);
@@ -58,9 +59,12 @@ pub fn record(
     };
     let mut context = Context { change, approvals, files: Vec::new() };
     let statement = match change_to_use {
-        Some(change) => keep(plugin, event, change, &mut context, &mut recorded)?,
+        Some(change) => {
+            context.files = files;
+            keep(plugin, event, change, &mut context, &mut recorded)?
+        }
         None => {
-            context.files = event.files.iter().map(|file| listed(file, false)).collect();
+            context.files = unattached(files, "there is no change request that it could be attached to");
             Statement::of_build(event, &context)?
         }
     };
@@ -79,9 +83,7 @@ pub fn record(
 /// # Errors
 /// As [`record`].
 pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failure> {
-    for (index, file) in event.files.iter().enumerate() {
-        check(index, file)?;
-    }
+    let files = files(event)?;
     let settings = plugin.settings();
     let change = change_of(event)?;
     let Some(change) = change.filter(|_| settings.workflows.evidence) else { return Ok(Vec::new()) };
@@ -91,12 +93,10 @@ pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failur
     };
     if settings.evidence.placement != Placement::Link {
         let attachments = Attachments::read(plugin, change)?;
-        for file in &event.files {
-            let outcome = match (&file.content, listed(file, true).kept) {
-                (Content::Bytes(content), Kept::Attached) if attachments.hold(&file.name, content)? => {
-                    ItemOutcome::Unchanged
-                }
-                (_, Kept::Attached) => ItemOutcome::Created,
+        for file in &files {
+            let outcome = match (&file.kept, &file.digest) {
+                (Kept::Attached, Some(digest)) if attachments.hold(&file.name, digest)? => ItemOutcome::Unchanged,
+                (Kept::Attached, _) => ItemOutcome::Created,
                 _ => ItemOutcome::Skipped,
             };
             plan("sys_attachment", &file.name, outcome);
@@ -151,17 +151,22 @@ fn keep(
 ) -> Result<Statement, Failure> {
     let placement = plugin.settings().evidence.placement;
     let is_attached = placement != Placement::Link;
-    context.files = event.files.iter().map(|file| listed(file, is_attached)).collect();
     let mut attachments = if is_attached { Some(Attachments::read(plugin, change)?) } else { None };
+    if !is_attached {
+        context.files = unattached(std::mem::take(&mut context.files), "nothing is attached: see the settings");
+    }
     if let Some(attachments) = &mut attachments {
         for (file, listed) in event.files.iter().zip(&mut context.files) {
-            let (Content::Bytes(content), Kept::Attached) = (&file.content, &listed.kept) else { continue };
-            match attachments.add(&file.name, &file.media_type, content) {
+            let (Content::Bytes(content), Kept::Attached, Some(digest)) = (&file.content, &listed.kept, &listed.digest)
+            else {
+                continue;
+            };
+            match attachments.add(&file.name, &file.media_type, content, digest) {
                 Ok(()) => {}
                 Err(error) if is_about_the_file(&error) => {
                     let words = error.detail.clone().unwrap_or_else(|| error.to_string());
                     listed.kept = Kept::LeftOut(format!("ServiceNow refused it: {words}"));
-                    recorded.unfinished.push(error.into());
+                    recorded.unfinished.push(error.with_detail(format!("{}: {words}", file.name)).into());
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -170,12 +175,12 @@ fn keep(
     let statement = Statement::of_build(event, context)?;
     if let Some(mut attachments) = attachments {
         let name = Statement::file_name("evidence", &event.build.id);
-        attachments.add(&name, statement::MEDIA_TYPE, statement.content.as_bytes())?;
+        attachments.add(&name, statement::MEDIA_TYPE, statement.content.as_bytes(), &statement.digest)?;
         attachments.settle()?;
     }
     if placement != Placement::Attach {
         let text = link::text(event, &statement, &context.files);
-        link::note(plugin, change, &statement.digest, &text, &event.delivery.key)?;
+        link::note(plugin, change, &statement.digest, &statement.digest, &text, &event.delivery.key)?;
     }
     recorded.attached.push(change.clone());
     Ok(statement)
@@ -186,34 +191,57 @@ fn is_about_the_file(error: &Error) -> bool {
     matches!(error.kind, Kind::BadRequest | Kind::BodyTooLarge | Kind::BusinessRule | Kind::DataPolicy)
 }
 
-/// A file as it will be listed, before anything is refused.
-fn listed(file: &EvidenceFile, is_attached: bool) -> File {
+/// The files as they will be listed, before anything is refused.
+///
+/// # Errors
+/// `InvalidEvent` where a file makes no sense, or the artifact's digest.
+fn files(event: &BuildResult) -> Result<Vec<File>, Failure> {
+    check_artifact(&event.build)?;
+    event.files.iter().enumerate().map(|(index, file)| listed(index, file)).collect()
+}
+
+/// The same where nothing is attached.
+fn unattached(mut files: Vec<File>, why: &str) -> Vec<File> {
+    for file in files.iter_mut().filter(|file| file.kept == Kept::Attached) {
+        file.kept = Kept::LeftOut(why.into());
+    }
+    files
+}
+
+fn listed(index: usize, file: &EvidenceFile) -> Result<File, Failure> {
     let (size, kept) = match &file.content {
         Content::Bytes(content) if content.is_empty() => (Some(0), Kept::LeftOut("it is empty".into())),
-        Content::Bytes(content) if is_attached => (Some(content.len()), Kept::Attached),
-        Content::Bytes(content) => (Some(content.len()), Kept::LeftOut("nothing is attached: see the settings".into())),
+        Content::Bytes(content) if content.len() > FILE_BYTES => {
+            (Some(content.len()), Kept::LeftOut(format!("it is larger than {FILE_BYTES} bytes")))
+        }
+        Content::Bytes(content) => (Some(content.len()), Kept::Attached),
         Content::Link(url) => (None, Kept::Linked(url.clone())),
         Content::LeftOut(why) => (None, Kept::LeftOut(why.clone())),
     };
     let own = match &file.content {
         Content::Bytes(content) => Some(digest(content)),
-        _ => file.digest.clone(),
+        _ => file.digest.as_deref().map(str::to_lowercase),
     };
-    File { name: file.name.clone(), media_type: file.media_type.clone(), digest: own, size, kept }
+    check(index, file, own.as_deref())?;
+    Ok(File { name: file.name.clone(), media_type: file.media_type.clone(), digest: own, size, kept })
 }
 
-fn check(index: usize, file: &EvidenceFile) -> Result<(), Failure> {
+fn check(index: usize, file: &EvidenceFile, own: Option<&str>) -> Result<(), Failure> {
     let field = |name: &str| format!("files[{index}].{name}");
     if file.name.trim().is_empty() || file.name.contains(['/', '\\']) || file.name.chars().any(char::is_control) {
         return Err(invalid(&field("name"), "is no file name: give it without a path"));
+    }
+    if file.name.chars().count() > statement::FILE_NAME {
+        let what = format!("is longer than the {} characters that ServiceNow keeps", statement::FILE_NAME);
+        return Err(invalid(&field("name"), &what));
     }
     let is_type =
         |kind: &str| kind.contains('/') && kind.bytes().all(|byte| (0x21..0x7f).contains(&byte) || byte == b' ');
     if !is_type(&file.media_type) {
         return Err(invalid(&field("media-type"), "is no media type, such as text/plain"));
     }
-    match (&file.content, &file.digest) {
-        (Content::Bytes(content), Some(given)) if digest(content) != given.to_ascii_lowercase() => {
+    match (&file.digest, own) {
+        (Some(given), Some(own)) if own != given.to_ascii_lowercase() => {
             Err(invalid(&field("digest"), "is not the digest of its content"))
         }
         _ => Ok(()),

@@ -9,8 +9,7 @@ use itsm_contract::{answers::Incident, events::FailureEvent, types::Failure};
 /// # Errors
 /// `InvalidEvent` where the event makes no sense; where ServiceNow cannot be asked, or refuses.
 pub fn on_failure(plugin: &Plugin, failed: &FailureEvent) -> Result<Option<Incident>, Failure> {
-    event::check(&failed.delivery, &failed.build)?;
-    event::check_systems(&failed.systems)?;
+    event::check_failure(failed)?;
     let answer = if incident::is_wanted(plugin, failed) { Some(incident::open(plugin, failed)?) } else { None };
     incident::delivered(plugin, &failed.delivery)?;
     Ok(answer)

@@ -13,6 +13,22 @@ use serde_json::{Map, Value};
 /// Entries with one marker that are looked at: two hosts at once make two.
 const LIMIT: usize = 20;
 
+/// What is no mere words after a `[`: `[code]` lets a journal field show HTML, and `[openfactory` begins a marker of ours.
+const SIGNS: &[&str] = &["code]", "/code]", "openfactory"];
+
+/// Text from an event as a note may hold it: a build's own words cannot say that it succeeded, nor show a person HTML.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        let begins = |sign: &&str| after.get(..sign.len()).is_some_and(|word| word.eq_ignore_ascii_case(sign));
+        plain.push_str(before);
+        plain.push(if SIGNS.iter().any(begins) { '(' } else { '[' });
+        rest = after;
+    }
+    plain + rest
+}
+
 /// Changes a record with a work note among `values`, which ends in `marker`, and reads `fields` back.
 ///
 /// # Errors
@@ -66,4 +82,24 @@ fn settle(plugin: &Plugin, record: &Ticket, marker: &str, key: &str) -> Result<(
         plugin.audit("note.doubled", key, Some(record), &[("marker", marker)]);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_words_of_a_build_are_neither_a_marker_nor_html() {
+        assert_eq!(plain("a[0] [Code]<b>[/code] é"), "a[0] (Code]<b>(/code] é");
+        assert_eq!(plain("[OpenFactory:12] [openfactory failed"), "(OpenFactory:12] (openfactory failed");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_holds_a_sign_afterwards(text in "(\\[|code\\]|/code\\]|openfactory|.){0,20}") {
+            let plain = plain(&text).to_lowercase();
+            prop_assert!(SIGNS.iter().all(|sign| !plain.contains(&format!("[{sign}"))), "{}", plain);
+        }
+    }
 }

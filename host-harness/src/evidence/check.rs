@@ -124,26 +124,35 @@ struct File {
 }
 
 /// Proves every statement of a change request and the files that they list. `recorded` is all that the audit log says of
-/// it, oldest first: of each name the last one counts, and what an earlier one says is no surprise. `notes` are the change
-/// request's work notes, for statements that are only linked.
+/// it, oldest first: of each build and deployment the last one counts, and what an earlier one says is no surprise. `notes`
+/// are the change request's work notes, for statements that are only linked.
 ///
 /// # Errors
 /// The first difference.
 pub fn check(change: &str, recorded: &[Recorded], held: &[Held], notes: &str) -> Result<Vec<Proof>, Difference> {
     let mut expected: Vec<&str> = recorded.iter().map(|recorded| recorded.digest.as_str()).collect();
-    let statements: Vec<(&Recorded, Statement)> = newest(recorded)
+    let (newest, earlier) = by_age(recorded);
+    let statements: Vec<(&Recorded, Statement)> = newest
+        .into_iter()
         .map(|recorded| Ok((recorded, read(change, recorded, held, notes)?)))
         .collect::<Result<_, Difference>>()?;
-    let files = statements.iter().flat_map(|(_, statement)| &statement.predicate.files);
+    let earlier: Vec<Statement> =
+        earlier.into_iter().filter_map(|recorded| read(change, recorded, held, notes).ok()).collect();
+    let files = statements.iter().map(|(_, statement)| statement).chain(&earlier);
+    let files = files.flat_map(|statement| &statement.predicate.files);
     expected.extend(files.filter_map(|file| file.digest.as_deref()));
     statements.iter().map(|(recorded, statement)| prove(recorded, statement, held, &expected)).collect()
 }
 
-/// Of each name the last.
-fn newest(recorded: &[Recorded]) -> impl Iterator<Item = &Recorded> {
-    let is_last =
-        |(index, one): &(usize, &Recorded)| !recorded.iter().skip(index + 1).any(|later| later.name == one.name);
-    recorded.iter().enumerate().filter(is_last).map(|(_, recorded)| recorded)
+/// Of each build and deployment the last; then the others.
+fn by_age(recorded: &[Recorded]) -> (Vec<&Recorded>, Vec<&Recorded>) {
+    let is_same = |one: &Recorded, other: &Recorded| (&one.name, &one.about) == (&other.name, &other.about);
+    let (newest, earlier): (Vec<_>, Vec<_>) = recorded
+        .iter()
+        .enumerate()
+        .partition(|(index, one)| !recorded.iter().skip(index + 1).any(|later| is_same(one, later)));
+    let alone = |list: Vec<(usize, _)>| list.into_iter().map(|(_, recorded)| recorded).collect();
+    (alone(newest), alone(earlier))
 }
 
 /// The statement, once its digest is proved.
@@ -231,95 +240,4 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn held(name: &str, content: &[u8]) -> Held {
-        Held { name: name.into(), content: content.to_vec() }
-    }
-
-    fn statement(number: &str) -> Vec<u8> {
-        json!({"predicate": {
-            "change": {"number": number},
-            "files": [
-                {"name": "notes.txt", "digest": digest(b"held"), "kept": "attached"},
-                {"name": "sbom.json", "kept": "linked", "link": "https://f/s"},
-            ],
-        }})
-        .to_string()
-        .into_bytes()
-    }
-
-    fn recorded() -> Recorded {
-        Recorded {
-            about: "build-1".into(),
-            name: "evidence-build-1.json".into(),
-            digest: digest(&statement("CHG1")),
-            content: None,
-            change: None,
-        }
-    }
-
-    fn all() -> Vec<Held> {
-        vec![held("notes.txt", b"held"), held("evidence-build-1.json", &statement("CHG1")), held("mine.doc", b"x")]
-    }
-
-    #[test]
-    fn what_was_not_touched_is_proved_and_what_else_people_attached_is_theirs() {
-        let proofs = check("CHG1", &[recorded()], &all(), "").unwrap();
-        let [proof] = proofs.as_slice() else { panic!("{proofs:?}") };
-        assert_eq!(proof.files, ["notes.txt"]);
-        assert_eq!(proof.elsewhere, ["sbom.json: linked: https://f/s"]);
-    }
-
-    #[test]
-    fn every_way_to_alter_it_is_found_and_named() {
-        let altered = |change: fn(&mut Vec<Held>)| {
-            let mut files = all();
-            change(&mut files);
-            check("CHG1", &[recorded()], &files, "").unwrap_err().to_string()
-        };
-        assert!(
-            altered(|files| files[0].content.push(b'!')).starts_with("`notes.txt` was altered: its digest is sha256:")
-        );
-        assert!(altered(|files| drop(files.remove(0))).starts_with("`notes.txt` is gone"));
-        assert!(altered(|files| files[0].name = "n.txt".into()).starts_with("`notes.txt` is gone"));
-        assert!(altered(|files| files[1].content.push(b' ')).starts_with("`evidence-build-1.json` was altered"));
-        assert!(altered(|files| files.push(held("notes.txt", b"other"))).starts_with("a second `notes.txt` was added"));
-    }
-
-    #[test]
-    fn an_earlier_statement_of_the_same_name_is_no_surprise() {
-        let earlier = Recorded { digest: digest(b"earlier"), ..recorded() };
-        let mut files = all();
-        files.push(held("evidence-build-1.json", b"earlier"));
-        assert!(check("CHG1", &[earlier, recorded()], &files, "").is_ok());
-        assert!(matches!(check("CHG1", &[recorded()], &files, ""), Err(Difference::Added { .. })));
-    }
-
-    #[test]
-    fn a_statement_of_another_change_request_proves_nothing() {
-        let mut recorded = recorded();
-        recorded.digest = digest(&statement("CHG2"));
-        let files = [held("notes.txt", b"held"), held("evidence-build-1.json", &statement("CHG2"))];
-        assert!(matches!(
-            check("CHG1", std::slice::from_ref(&recorded), &files, ""),
-            Err(Difference::Misplaced { .. })
-        ));
-    }
-
-    #[test]
-    fn a_linked_statement_is_proved_by_the_audit_log_and_its_work_note() {
-        let mut recorded = recorded();
-        let content = json!({"predicate": {"change": {"number": "CHG1"}, "files": []}}).to_string();
-        recorded.digest = digest(content.as_bytes());
-        recorded.content = Some(content);
-        let note = format!("Evidence of build-1: {}", recorded.digest);
-        assert!(check("CHG1", std::slice::from_ref(&recorded), &[], &note).is_ok());
-        assert!(matches!(
-            check("CHG1", std::slice::from_ref(&recorded), &[], "nothing"),
-            Err(Difference::Unlinked { .. })
-        ));
-    }
-}
+mod tests;

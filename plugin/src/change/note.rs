@@ -15,7 +15,7 @@ const MARKER_LENGTH: usize = 16;
 
 /// A note that belongs to this event.
 pub fn marked(text: &str, key: &str) -> String {
-    format!("{text}\n{}", marker(key))
+    format!("{}\n{}", journal::plain(text), marker(key))
 }
 
 /// What ends the note of this event.

@@ -19,8 +19,7 @@ pub fn preview(plugin: &Plugin, event: &Event) -> Result<Vec<Planned>, Failure> 
         }
         Event::BuildFinished(result) => finished(plugin, result),
         Event::Failed(failed) => {
-            crate::event::check(&failed.delivery, &failed.build)?;
-            crate::event::check_systems(&failed.systems)?;
+            crate::event::check_failure(failed)?;
             match incident::is_wanted(plugin, failed) {
                 true => Ok(vec![incident::plan(plugin, failed)?]),
                 false => Ok(Vec::new()),

@@ -34,14 +34,13 @@ impl<'a> Attachments<'a> {
         self.held.iter().any(|file| file.text("file_name") == name)
     }
 
-    /// Whether a file of this name and content is there.
+    /// Whether a file of this name and content, which `digest` is of, is there.
     ///
     /// # Errors
     /// Where the instance states no hash and the content cannot be read.
-    pub fn hold(&self, name: &str, content: &[u8]) -> Result<bool, Error> {
-        let hash = hex(&Sha256::digest(content));
+    pub fn hold(&self, name: &str, digest: &str) -> Result<bool, Error> {
         for file in self.held.iter().filter(|file| file.text("file_name") == name) {
-            if self.hash(file)? == hash {
+            if self.hash(file)? == hash_of(digest) {
                 return Ok(true);
             }
         }
@@ -52,11 +51,11 @@ impl<'a> Attachments<'a> {
     ///
     /// # Errors
     /// Where ServiceNow refuses it, or stored something else.
-    pub fn add(&mut self, name: &str, media_type: &str, content: &[u8]) -> Result<(), Error> {
-        if self.hold(name, content)? {
+    pub fn add(&mut self, name: &str, media_type: &str, content: &[u8], digest: &str) -> Result<(), Error> {
+        if self.hold(name, digest)? {
             return Ok(());
         }
-        let hash = hex(&Sha256::digest(content));
+        let hash = hash_of(digest);
         let client = self.plugin.client();
         let file = client.attach(&self.change.kind, &self.change.id, name, media_type, content)?;
         if file.has("hash") && file.text("hash") != hash {
@@ -64,7 +63,7 @@ impl<'a> Attachments<'a> {
                 .with_detail(format!("{name} was stored with another content")));
         }
         self.held.push(file);
-        self.added.push((name.to_owned(), hash));
+        self.added.push((name.to_owned(), hash.to_owned()));
         Ok(())
     }
 
@@ -100,4 +99,9 @@ impl<'a> Attachments<'a> {
         }
         Ok(())
     }
+}
+
+/// As ServiceNow writes a digest: without its algorithm.
+fn hash_of(digest: &str) -> &str {
+    digest.strip_prefix("sha256:").unwrap_or(digest)
 }

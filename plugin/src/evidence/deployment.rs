@@ -27,14 +27,23 @@ pub fn deployed(plugin: &Plugin, event: &DeployEvent, items: &[Item], change: &T
     let statement = Statement::new(DEPLOYMENT, &event.build, predicate(event, items, change))?;
     let name = Statement::file_name("deployment", &event.deployment_id);
     let is_attached = plugin.settings().evidence.placement != Placement::Link;
+    // After a newer deployment nobody is told any more which items this one had: what was stated by then stands.
+    let is_overtaken = items.iter().any(|item| item.outcome == ItemOutcome::Skipped);
     if is_attached {
         let mut attachments = Attachments::read(plugin, change)?;
-        attachments.add(&name, statement::MEDIA_TYPE, statement.content.as_bytes())?;
+        if is_overtaken && attachments.has(&name) {
+            return Ok(());
+        }
+        attachments.add(&name, statement::MEDIA_TYPE, statement.content.as_bytes(), &statement.digest)?;
         attachments.settle()?;
     }
     if plugin.settings().evidence.placement != Placement::Attach {
-        let text = format!("Evidence of {}: {}", event.deployment_id, statement.digest);
-        super::link::note(plugin, change, &statement.digest, &text, &event.delivery.key)?;
+        let title = format!("Evidence of {}: ", event.deployment_id);
+        let text = format!("{title}{}", statement.digest);
+        let known = if is_overtaken { &title } else { &statement.digest };
+        if !super::link::note(plugin, change, &statement.digest, known, &text, &event.delivery.key)? {
+            return Ok(());
+        }
     }
     let mut details =
         vec![("digest", statement.digest.as_str()), ("about", &event.deployment_id), ("name", name.as_str())];
@@ -53,7 +62,16 @@ fn predicate(event: &DeployEvent, items: &[Item], change: &Ticket) -> serde_json
         Some(json!({"name": item.name, "class": ticket.kind, "id": ticket.id}))
     });
     let is_refused = |item: &&Item| matches!(item.outcome, ItemOutcome::Failed(_));
+    let is_overtaken = |item: &&Item| item.outcome == ItemOutcome::Skipped;
+    // As ServiceNow held them when the plugin judged the gate that is handed back.
     let approvals = event.gate.as_ref().map(|gate| &gate.approvals);
+    let mut left_out = Vec::new();
+    if approvals.is_none() {
+        left_out.push("approvals: the event hands back no gate".to_owned());
+    }
+    if items.is_empty() {
+        left_out.push("configuration-items: nothing was recorded in the CMDB".into());
+    }
     json!({
         "deployment-id": event.deployment_id,
         "build": event.build,
@@ -63,7 +81,9 @@ fn predicate(event: &DeployEvent, items: &[Item], change: &Ticket) -> serde_json
         "systems": event.systems.iter().map(|system| &system.name).collect::<Vec<_>>(),
         "configuration-items": held.collect::<Vec<_>>(),
         "not-recorded": items.iter().filter(is_refused).map(|item| &item.name).collect::<Vec<_>>(),
+        "overtaken": items.iter().filter(is_overtaken).map(|item| &item.name).collect::<Vec<_>>(),
         "change": statement::named(change),
         "approvals": approvals,
+        "left-out": left_out,
     })
 }

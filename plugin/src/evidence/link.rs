@@ -9,21 +9,23 @@ use itsm_contract::types::Ticket;
 use serde_json::Map;
 use std::fmt::Write;
 
-/// Adds the note, unless one that names the statement's digest is there.
+/// Adds the note, which names the statement's digest, unless one that holds `known` is there. Returns whether a note names it
+/// afterwards.
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked, or refuses.
-pub fn note(plugin: &Plugin, change: &Ticket, digest: &str, text: &str, key: &str) -> Result<(), Error> {
+pub fn note(plugin: &Plugin, change: &Ticket, digest: &str, known: &str, text: &str, key: &str) -> Result<bool, Error> {
     let query = Query::new().equals("sys_id", &change.id);
     let found = plugin.client().list_displayed(&change.kind, &query, "sys_id,work_notes", 2)?;
     let record = found.iter().find(|record| record.text("sys_id") == change.id.as_str());
-    if record.is_some_and(|record| record.display("work_notes").contains(digest)) {
-        return Ok(());
+    let notes = record.map(|record| record.display("work_notes")).unwrap_or_default();
+    if notes.contains(known) {
+        return Ok(notes.contains(digest));
     }
     let mut values = Map::new();
-    values.insert("work_notes".into(), text.into());
+    values.insert("work_notes".into(), journal::plain(text).into());
     journal::write(plugin, change, values, digest, "number", key)?;
-    Ok(())
+    Ok(true)
 }
 
 /// What the note says of a build.

@@ -5,8 +5,9 @@ use crate::event::{as_json, invalid};
 use crate::identity::{digest, hex};
 use crate::incident::image_name;
 use itsm_contract::events::BuildResult;
-use itsm_contract::json::time;
-use itsm_contract::types::{Approval, Build, Failure, Ticket};
+use itsm_contract::json::{attributes, time};
+use itsm_contract::types::{Approval, Attribute, Build, Failure, Ticket};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,12 @@ const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 
 /// What a build's predicate is called: the contract's interface that the facts came by.
 const BUILD: &str = "openfactory:itsm/evidence@0.1.0";
+
+/// Characters of `sys_attachment.file_name`: a longer name is cut without a word, and never found again.
+pub const FILE_NAME: usize = 100;
+
+/// Hexadecimal digits of its hash by which an id that is too long for a file's name is told from others.
+const HASH_LENGTH: usize = 16;
 
 /// Media type of a statement.
 pub const MEDIA_TYPE: &str = "application/vnd.in-toto+json";
@@ -66,11 +73,17 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The name of its file: safe in a URL and in every file system.
+    /// The name of its file: safe in a URL and in every file system, and no longer than ServiceNow keeps.
     pub fn file_name(kind: &str, id: &str) -> String {
         let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-        let id: String = id.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
-        format!("{kind}-{id}.json")
+        let name: String = id.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect();
+        let mut hash = sha256(id);
+        hash.truncate(HASH_LENGTH);
+        let room = FILE_NAME.saturating_sub(kind.len() + "-.json".len());
+        match name.get(..room.saturating_sub(HASH_LENGTH + 1)).filter(|_| name.len() > room) {
+            Some(start) => format!("{kind}-{start}-{hash}.json"),
+            None => format!("{kind}-{name}.json"),
+        }
     }
 
     /// States what is known of a build.
@@ -113,6 +126,14 @@ pub(super) fn named(change: &Ticket) -> Value {
     json!({"number": change.number, "id": change.id, "url": change.url})
 }
 
+/// Checks that the artifact's digest, where there is one, is a digest.
+///
+/// # Errors
+/// `InvalidEvent`.
+pub fn check_artifact(build: &Build) -> Result<(), Failure> {
+    subject(build).map(drop)
+}
+
 /// The artifact; without one the source revision, else the build's id.
 fn subject(build: &Build) -> Result<Value, Failure> {
     if let Some(digest) = &build.image.digest {
@@ -123,7 +144,7 @@ fn subject(build: &Build) -> Result<Value, Failure> {
                 "is no digest: write its algorithm and hexadecimal digits, such as sha256:5891b5…",
             ));
         };
-        return Ok(json!({"name": image_name(build), "digest": {algorithm: value.to_ascii_lowercase()}}));
+        return Ok(json!({"name": image_name(build), "digest": {algorithm.to_ascii_lowercase(): value.to_ascii_lowercase()}}));
     }
     Ok(match build.source_revision.as_deref().filter(|revision| !revision.is_empty()) {
         Some(revision) if is_hex(revision) => {
@@ -144,10 +165,11 @@ fn sha256(text: &str) -> String {
     hex(&Sha256::digest(text))
 }
 
+/// As the event's JSON has them: an object, a repeated name with an array. Without the event, whose files are large.
 fn labels(event: &BuildResult) -> Value {
-    // As the event's JSON has them: an object, a repeated name with an array.
-    let event = as_json(event);
-    event.get("labels").cloned().unwrap_or_default()
+    #[derive(Serialize)]
+    struct Labels<'a>(#[serde(serialize_with = "attributes::serialize")] &'a [Attribute]);
+    as_json(&Labels(&event.labels))
 }
 
 fn file(file: &File) -> Value {

@@ -2,6 +2,7 @@
 //! changed: the marker tells which event it is about, so that a redelivery adds no second note.
 
 use crate::identity::hex;
+use crate::journal;
 use itsm_contract::json::time;
 use itsm_contract::types::{Delivery, Timestamp};
 use sha2::{Digest, Sha256};
@@ -50,6 +51,11 @@ impl Marker {
     pub fn text(&self) -> String {
         let at = time::text(self.at).unwrap_or_default();
         format!("{START}{} {at} {}]", self.word.text(), self.hash)
+    }
+
+    /// A note that ends in it.
+    pub fn note(&self, text: &str) -> String {
+        format!("{}\n\n{}", journal::plain(text), self.text())
     }
 
     /// The markers in a record's journal, as the instance renders it.

@@ -135,7 +135,7 @@ fn addition(
     event: &FailureEvent,
     marker: &Marker,
 ) -> Result<Map<String, Json>, Error> {
-    let note = format!("{}\n\n{}", text::repeat(event, &plugin.settings().incident), marker.text());
+    let note = marker.note(&text::repeat(event, &plugin.settings().incident));
     let mut values = Map::new();
     values.insert("work_notes".into(), note.into());
     if incident.state == State::Resolved {
@@ -198,8 +198,8 @@ fn values(
     let mut filled = fill(plugin, RecordKind::Incident, event, fields(plugin, event, earlier)?)?;
     let values = &mut filled.values;
     let note = match values.remove("work_notes") {
-        Some(Json::String(note)) if !note.is_empty() => format!("{note}\n\n{}", marker.text()),
-        _ => format!("Opened by OpenFactory.\n\n{}", marker.text()),
+        Some(Json::String(note)) if !note.is_empty() => marker.note(&note),
+        _ => marker.note("Opened by OpenFactory."),
     };
     values.insert("work_notes".into(), note.into());
     values.insert("correlation_display".into(), "OpenFactory".into());

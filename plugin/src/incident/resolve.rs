@@ -108,7 +108,7 @@ fn close(
     values.insert("state".into(), RESOLVED.into());
     values.insert("close_code".into(), close_code(plugin)?.into());
     values.insert("close_notes".into(), notes.clone().into());
-    values.insert("work_notes".into(), format!("{notes}\n\n{}", marker.text()).into());
+    values.insert("work_notes".into(), marker.note(&notes).into());
     if let Some(change) = change.filter(|change| incident.is_new_change(&change.id))
         && let Some(change) = change_of(plugin, change, key)?
     {

@@ -9,6 +9,13 @@ use std::fmt::Write;
 /// Systems and checks that are named one by one. A fleet has hundreds, and a description is read by people.
 const NAMED: usize = 20;
 
+/// Characters of a message: what ServiceNow's own form for a description takes. Notes are read whole with every look at
+/// an incident, so a log in place of a message would soon be more than one call can read.
+const MESSAGE: usize = 4000;
+
+/// Characters of a line: a check's detail is a sentence.
+const LINE: usize = 1000;
+
 /// One line: what failed, of what, where.
 pub fn headline(event: &FailureEvent) -> String {
     let image = image(&event.build);
@@ -24,7 +31,7 @@ pub fn headline(event: &FailureEvent) -> String {
 
 /// Everything that whoever works on it needs to know. `earlier` is the number of the closed incident before it.
 pub fn description(event: &FailureEvent, settings: &Incident, earlier: Option<&str>) -> String {
-    let mut text = format!("{}\n\n", event.message.trim());
+    let mut text = format!("{}\n\n", cut(event.message.trim(), MESSAGE));
     facts(&mut text, event);
     if let Some(number) = earlier {
         let _ = writeln!(text, "Earlier incident: {number}");
@@ -35,7 +42,7 @@ pub fn description(event: &FailureEvent, settings: &Incident, earlier: Option<&s
 
 /// What a further failure of the same thing adds.
 pub fn repeat(event: &FailureEvent, settings: &Incident) -> String {
-    let mut text = format!("Failed again: {}\n\n", event.message.trim());
+    let mut text = format!("Failed again: {}\n\n", cut(event.message.trim(), MESSAGE));
     facts(&mut text, event);
     let _ = write!(text, "\nRecommended next action: {}", next_action(event, settings));
     text
@@ -44,7 +51,8 @@ pub fn repeat(event: &FailureEvent, settings: &Incident) -> String {
 fn facts(text: &mut String, event: &FailureEvent) {
     let mut line = |name: &str, value: Option<&str>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            let _ = writeln!(text, "{name}: {value}");
+            // One line each: what a build says cannot pass for a line of ours.
+            let _ = writeln!(text, "{name}: {}", cut(value, LINE).replace(char::is_control, " "));
         }
     };
     let build = &event.build;
@@ -63,6 +71,14 @@ fn facts(text: &mut String, event: &FailureEvent) {
     }
     line("Test report", event.tests.as_ref().and_then(|tests| tests.report_url.as_deref()));
     line("Log", event.log_url.as_deref());
+}
+
+/// Its beginning, with an ellipsis where that is not all.
+fn cut(text: &str, length: usize) -> String {
+    match text.char_indices().nth(length) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// Name and version.
