@@ -1,18 +1,19 @@
-//! The CMDB: a fleet in one call, what is refused by name, and exactly the true relations after every deployment.
+//! The CMDB: a fleet in one call, and what is refused by name.
 
-use crate::harness;
 use anyhow::{Context as _, Result};
 use host_harness::servicenow::{Action, Fault};
-use itsm_contract::answers::{Deployment, Event, Planned};
+use itsm_contract::answers::Deployment;
 use itsm_contract::events::{DeployEvent, DeployPhase, Shortfall};
 use itsm_contract::types::{Failure, Gate, ItemOutcome, System, SystemKind};
+use reqwest::Method;
+use serde_json::json;
 use std::collections::BTreeSet;
 use tests::{World, event};
 
 const HOUR: u64 = 3_600_000;
 
 /// A deployment of an image's version to systems, some hours after the first one.
-fn deployment(version: &str, systems: Vec<System>, hours: u64) -> Result<DeployEvent> {
+pub(crate) fn deployment(version: &str, systems: Vec<System>, hours: u64) -> Result<DeployEvent> {
     let mut deployed: DeployEvent = event("deploy-requested")?;
     deployed.delivery.key = format!("{version}-{hours}");
     deployed.delivery.occurred_at += hours * HOUR;
@@ -25,11 +26,11 @@ fn deployment(version: &str, systems: Vec<System>, hours: u64) -> Result<DeployE
 }
 
 /// Systems by turns virtual and physical.
-fn fleet(count: usize) -> Vec<System> {
+pub(crate) fn fleet(count: usize) -> Vec<System> {
     (0..count).map(system).collect()
 }
 
-fn system(index: usize) -> System {
+pub(crate) fn system(index: usize) -> System {
     let (kind, letter) =
         if index.is_multiple_of(2) { (SystemKind::Virtual, "VM") } else { (SystemKind::Physical, "HW") };
     let name = format!("node-{index:03}");
@@ -38,12 +39,12 @@ fn system(index: usize) -> System {
     System { name, kind, identifiers }
 }
 
-async fn deploy(world: &World, event: &DeployEvent) -> Result<Deployment> {
+pub(crate) async fn deploy(world: &World, event: &DeployEvent) -> Result<Deployment> {
     world.plugin.on_deploy(event).await?.map_err(|failure| anyhow::anyhow!("{failure:?}"))
 }
 
 /// What the CMDB says: each system with its image's version.
-fn relations(world: &World) -> BTreeSet<(String, String)> {
+pub(crate) fn relations(world: &World) -> BTreeSet<(String, String)> {
     let items = world.servicenow.records("cmdb_ci");
     let field = |id: &str, field: &str| {
         items.iter().find(|item| item.get("sys_id") == id).map(|item| item.get(field).to_owned()).unwrap_or_default()
@@ -60,11 +61,11 @@ fn relations(world: &World) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-fn pairs<'a>(systems: impl IntoIterator<Item = &'a System>, version: &str) -> BTreeSet<(String, String)> {
+pub(crate) fn pairs<'a>(systems: impl IntoIterator<Item = &'a System>, version: &str) -> BTreeSet<(String, String)> {
     systems.into_iter().map(|system| (system.name.clone(), version.to_owned())).collect()
 }
 
-fn count(answer: &Deployment, outcome: &ItemOutcome) -> usize {
+pub(crate) fn count(answer: &Deployment, outcome: &ItemOutcome) -> usize {
     answer.items.iter().filter(|item| item.outcome == *outcome).count()
 }
 
@@ -124,43 +125,6 @@ async fn two_systems_with_one_serial_number_never_become_one_item() -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn upgrade_and_rollback_leave_exactly_the_true_relations() -> Result<()> {
-    let world = World::start().await?;
-    let systems = fleet(20);
-    deploy(&world, &deployment("1.0", systems.clone(), 0)?).await?;
-    let upgrade = deploy(&world, &deployment("1.1", systems[..12].to_vec(), 1)?).await?;
-    assert_eq!(count(&upgrade, &ItemOutcome::Removed), 12);
-    let mut expected = pairs(&systems[..12], "1.1");
-    expected.extend(pairs(&systems[12..], "1.0"));
-    assert_eq!(relations(&world), expected);
-
-    let rollback = deploy(&world, &deployment("1.0", systems[..5].to_vec(), 2)?).await?;
-    assert_eq!((count(&rollback, &ItemOutcome::Removed), rollback.unfinished.len()), (5, 0));
-    let mut expected = pairs(&systems[5..12], "1.1");
-    expected.extend(pairs(&systems[..5], "1.0"));
-    expected.extend(pairs(&systems[12..], "1.0"));
-    assert_eq!(relations(&world), expected);
-    assert_eq!(
-        world.servicenow.records("cmdb_ci_spkg").iter().filter(|item| !item.get("correlation_id").is_empty()).count(),
-        2
-    );
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_older_event_never_replaces_a_newer_deployment() -> Result<()> {
-    let world = World::start().await?;
-    let systems = fleet(4);
-    deploy(&world, &deployment("2.0", systems[..3].to_vec(), 5)?).await?;
-    let late = deploy(&world, &deployment("1.0", systems.clone(), 0)?).await?;
-    assert_eq!(count(&late, &ItemOutcome::Skipped), 3);
-    let mut expected = pairs(&systems[..3], "2.0");
-    expected.extend(pairs(&systems[3..], "1.0"));
-    assert_eq!(relations(&world), expected);
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn of_a_failed_deployment_the_systems_that_received_it_are_recorded() -> Result<()> {
     let world = World::start().await?;
     let systems = fleet(3);
@@ -172,36 +136,6 @@ async fn of_a_failed_deployment_the_systems_that_received_it_are_recorded() -> R
     expected.extend(pairs([&systems[0], &systems[2]], "1.0"));
     assert_eq!(relations(&world), expected);
     Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_preview_writes_nothing_and_is_what_then_happens() -> Result<()> {
-    let world = World::start().await?;
-    let systems = fleet(6);
-    deploy(&world, &deployment("1.0", systems.clone(), 0)?).await?;
-    let mut upgrade = deployment("1.1", systems[..4].to_vec(), 1)?;
-    upgrade.systems.push(system(77));
-    let before = relations(&world);
-    let writes = world.asked().len();
-    let planned = world.plugin.preview(&Event::Deploy(upgrade.clone())).await?.expect("a preview");
-    assert_eq!(relations(&world), before);
-    let asked = world.asked().split_off(writes);
-    let is_read = |asked: &String| asked.starts_with("GET ") || asked.ends_with("/identifyreconcile/queryEnhanced");
-    assert!(asked.iter().all(is_read), "{asked:?}");
-
-    let done = deploy(&world, &upgrade).await?;
-    let foretold: Vec<(&str, &ItemOutcome)> =
-        planned.iter().filter(|item| item.kind.starts_with("cmdb")).map(told).collect();
-    let happened: Vec<(&str, &ItemOutcome)> =
-        done.items.iter().map(|item| (item.name.as_str(), &item.outcome)).collect();
-    assert_eq!(foretold, happened);
-    let image = &planned.iter().find(|item| item.kind == "cmdb_ci_spkg").expect("the image").fields;
-    assert!(image.iter().any(|field| field.name == "name" && field.value.as_deref() == Some("rhel-9-hardened 1.1")));
-    Ok(())
-}
-
-fn told(item: &Planned) -> (&str, &ItemOutcome) {
-    (&item.name, &item.outcome)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,36 +183,38 @@ async fn two_hosts_with_one_deployment_record_it_once() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_by_the_command_tells_what_then_happens_and_changes_nothing() -> Result<()> {
+async fn what_discovery_knows_more_exactly_keeps_its_class() -> Result<()> {
     let world = World::start().await?;
-    let file = world.folder().join("event.json");
-    std::fs::write(&file, serde_json::to_vec(&deployment("1.0", fleet(3), 0)?)?)?;
-    let settings = world.folder().join("servicenow.toml");
-    std::fs::write(&settings, format!("[instance]\nurl = \"{}\"\ncredential = \"sn\"\n", world.servicenow.url()))?;
-    let account = world.servicenow.account();
-    let secret = serde_json::json!({"user": account.user, "password": account.password}).to_string();
-    let call = || {
-        let call = harness(["call", "on-deploy", "--credential", "sn=env:SN", "--event"]).arg(&file);
-        call.arg("--settings").arg(&settings).env("SN", &secret).within(world.folder())
-    };
-    let all = || ["cmdb_ci", "cmdb_rel_ci", "sys_object_source"].map(|table| world.servicenow.records(table).len());
-    let before = all();
-    let run = call().arg("--dry-run").run()?;
-    let planned = run.json()?;
-    assert_eq!(all(), before, "a dry run writes nothing");
-    let outcomes = |list: &serde_json::Value| -> Vec<(String, serde_json::Value)> {
-        let items = list.as_array().into_iter().flatten();
-        items.map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), item["outcome"].clone())).collect()
-    };
-    let foretold: Vec<_> = outcomes(&planned)
-        .into_iter()
-        .zip(planned.as_array().into_iter().flatten())
-        .filter(|(_, item)| item["kind"].as_str().is_some_and(|kind| kind.starts_with("cmdb")))
-        .map(|(told, _)| told)
-        .collect();
-    let done = call().run()?.json()?;
-    assert_eq!(foretold, outcomes(&done["items"]));
-    assert_eq!(foretold.len(), 7, "the image, three systems, and their relations");
+    let found = json!({"name": "node-001", "serial_number": "HW-00001", "kernel_release": "5.14"});
+    let admin = world.person("admin")?;
+    admin.send(Method::POST, "/api/now/table/cmdb_ci_linux_server", Some(found)).await?;
+    let systems = fleet(2);
+    for (version, hours) in [("1.0", 0), ("1.1", 1)] {
+        let answer = deploy(&world, &deployment(version, systems.clone(), hours)?).await?;
+        assert_eq!(answer.unfinished, []);
+        assert_eq!(relations(&world), pairs(&systems, version));
+    }
+    let servers = world.servicenow.records("cmdb_ci_linux_server");
+    let server =
+        servers.iter().find(|item| item.get("name") == "node-001").context("it is no Linux server any more")?;
+    assert_eq!(server.get("kernel_release"), "5.14");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_system_has_an_outcome_even_where_the_call_failed() -> Result<()> {
+    let world = World::start().await?;
+    let away = world.servicenow.fault(Fault::on("/api/now/identifyreconcile*").status(503));
+    let event = deployment("1.0", fleet(2), 0)?;
+    let answer = deploy(&world, &event).await?;
+    let names: Vec<&str> = answer.items.iter().map(|item| item.name.as_str()).collect();
+    assert_eq!(names, ["rhel-9-hardened 1.0", "node-000", "node-001"]);
+    let is_put_off = |outcome: &ItemOutcome| matches!(outcome, ItemOutcome::Failed(Failure::Retry(_)));
+    assert!(answer.items.iter().all(|item| is_put_off(&item.outcome)), "{:?}", answer.items);
+    assert_eq!(answer.unfinished.len(), 1, "{:?}", answer.unfinished);
+    world.servicenow.remove_fault(away);
+    assert_eq!(deploy(&world, &event).await?.unfinished, []);
+    assert_eq!(relations(&world), pairs(&event.systems, "1.0"));
     Ok(())
 }
 
@@ -318,4 +254,13 @@ async fn approved(world: &World, event: &DeployEvent) -> Result<Gate> {
     let change = deploy(world, &requested).await?.gate.and_then(|gate| gate.change).context("no change request")?;
     world.person("beth.anglin")?.approve(&change.id, "go").await?;
     deploy(world, &requested).await?.gate.context("no gate")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_source_that_the_instance_lacks_is_told_with_its_remedy() -> Result<()> {
+    let world = World::builder().settings("[cmdb]\ndata-source = \"Nonesuch\"").start().await?;
+    let answer = deploy(&world, &deployment("1.0", fleet(2), 0)?).await?;
+    let [Failure::Misconfigured(problem)] = answer.unfinished.as_slice() else { panic!("{:?}", answer.unfinished) };
+    assert_eq!(problem.code, "cmdb.data-source-unknown");
+    Ok(())
 }

@@ -7,6 +7,8 @@ mod away;
 mod bad_input;
 mod change_requests;
 mod cmdb;
+mod deployment_order;
+mod dry_run;
 mod evidence;
 mod exactly_once;
 mod failure_words;

@@ -16,13 +16,14 @@ mod tests;
 
 pub use key::system as system_key;
 
+use crate::incident::image_name;
 use crate::mapping::compare;
 use crate::plugin::{Plugin, is_sys_id};
 use crate::servicenow::{Kind, Query};
 use ire::Mode;
 use itsm_contract::answers::{Item, Planned};
 use itsm_contract::events::{DeployEvent, DeployPhase};
-use itsm_contract::types::{Build, Environment, Failure, System};
+use itsm_contract::types::{Build, Environment, Failure, ItemOutcome, System};
 
 /// What became of a deployment's configuration items and relations.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,18 +39,18 @@ pub struct Recorded {
 /// Records the image and the systems that have it now: all of them after a success, those that received it after a
 /// failure, none in any other phase. A system that has had a newer deployment is left alone.
 pub fn record(plugin: &Plugin, event: &DeployEvent) -> Recorded {
-    run(plugin, event, Mode::Commit)
+    let (mut recorded, outcome) = run(plugin, event, Mode::Commit);
+    recorded.unfinished.extend(outcome.err());
+    recorded
 }
 
 /// What [`record`] would do. Reads, and asks identification and reconciliation what it would do.
 ///
 /// # Errors
-/// Where it would do nothing at all.
+/// Where it cannot be told of every item.
 pub fn plan(plugin: &Plugin, event: &DeployEvent) -> Result<Vec<Planned>, Failure> {
-    let recorded = run(plugin, event, Mode::Query);
-    if let (true, Some(failure)) = (recorded.items.is_empty(), recorded.unfinished.into_iter().next()) {
-        return Err(failure);
-    }
+    let (recorded, outcome) = run(plugin, event, Mode::Query);
+    outcome?;
     let planned = |(index, item): (usize, Item)| {
         // The image and the systems come first; relations have the same names as none of them.
         let sent = recorded.sent.iter().find(|sent| sent.name == item.name && index <= event.systems.len());
@@ -65,16 +66,20 @@ pub fn plan(plugin: &Plugin, event: &DeployEvent) -> Result<Vec<Planned>, Failur
     Ok(recorded.items.into_iter().enumerate().map(planned).collect())
 }
 
-fn run(plugin: &Plugin, event: &DeployEvent, mode: Mode) -> Recorded {
+/// What became of each, and why the rest was not reached.
+fn run(plugin: &Plugin, event: &DeployEvent, mode: Mode) -> (Recorded, Result<(), Failure>) {
     let mut recorded = Recorded::default();
-    if !plugin.settings().workflows.cmdb {
-        return recorded;
+    let outcome = match receivers(event).filter(|_| plugin.settings().workflows.cmdb) {
+        Some(systems) => plan::run(plugin, event, &systems, mode, &mut recorded),
+        None => Ok(()),
+    };
+    if let (Err(failure), true) = (&outcome, recorded.items.is_empty()) {
+        let image = image_name(&event.build);
+        let systems = receivers(event).into_iter().flatten().map(|system| system.name.clone());
+        let failed = |name| Item { name, outcome: ItemOutcome::Failed(failure.clone()), ticket: None };
+        recorded.items = std::iter::once(image).chain(systems).map(failed).collect();
     }
-    if let Some(systems) = receivers(event) {
-        let outcome = plan::run(plugin, event, &systems, mode, &mut recorded);
-        recorded.unfinished.extend(outcome.err());
-    }
-    recorded
+    (recorded, outcome)
 }
 
 /// The systems that have the image now; none where the phase says nothing about that.

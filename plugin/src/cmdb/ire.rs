@@ -16,6 +16,9 @@ pub const SYSTEMS_LIMIT: usize = 500;
 /// where nobody looks.
 const OPTIONS: &str = "partial_payloads:false,partial_commits:true,deduplicate_payloads:false,generate_summary:false";
 
+/// What an item says that was not looked at, because others failed.
+const ABANDONED: &str = "ABANDONED";
+
 /// Calls until what was abandoned because of others is given up.
 const ROUNDS: usize = 3;
 
@@ -78,7 +81,7 @@ pub struct Reply {
     /// One for each item, in order.
     pub items: Vec<Outcome>,
     /// For each item but the first, what became of its relation to the first; none where the reply does not say.
-    pub relations: Vec<Option<Change>>,
+    pub relations: Vec<Option<Result<Change, Failure>>>,
 }
 
 /// Sends the image, which comes first, and the systems that have it.
@@ -87,7 +90,7 @@ pub struct Reply {
 /// Where there is no reply, or none that answers the question.
 pub fn send(plugin: &Plugin, mode: Mode, items: &[Item], occurred_at: u64) -> Result<Reply, Error> {
     let mut answers: Vec<Option<Outcome>> = vec![None; items.len()];
-    let mut relations: Vec<Option<Change>> = vec![None; items.len().saturating_sub(1)];
+    let mut relations = vec![None; items.len().saturating_sub(1)];
     for _ in 0..ROUNDS {
         // The image goes along every time: relations are given by position.
         let open: Vec<usize> = (0..items.len()).filter(|index| *index == 0 || is_open(&answers, *index)).collect();
@@ -111,7 +114,10 @@ pub fn send(plugin: &Plugin, mode: Mode, items: &[Item], occurred_at: u64) -> Re
             if let (Some(slot), Some(said)) =
                 (relations.get_mut(index.saturating_sub(1)), find(&result, "relations", relation))
             {
-                *slot = change(&said.text("operation"));
+                *slot = match refused(&said) {
+                    Some((code, message)) => Some(Err(refusal::refused(&code, message))),
+                    None => change(&said.text("operation")).map(Ok),
+                };
             }
         }
         if !has_progressed {
@@ -136,10 +142,10 @@ fn call(plugin: &Plugin, mode: Mode, open: &[usize], items: &[Item], occurred_at
         let (parent, child) = if settings.image_is_parent { (0, position) } else { (position, 0) };
         json!({"parent": parent, "child": child, "type": settings.relation})
     };
-    let body = json!({
-        "items": open.iter().enumerate().filter_map(payload).collect::<Vec<_>>(),
-        "relations": (1..open.len()).map(related).collect::<Vec<_>>(),
-    });
+    let mut body = json!({"items": open.iter().enumerate().filter_map(payload).collect::<Vec<_>>()});
+    if let (Value::Object(body), 2..) = (&mut body, open.len()) {
+        body.insert("relations".into(), (1..open.len()).map(related).collect());
+    }
     let target = format!(
         "/api/now/identifyreconcile/{}?sysparm_data_source={}&options={}",
         mode.path(),
@@ -168,20 +174,25 @@ enum Judged {
     Abandoned,
 }
 
-fn outcome(item: &Record, mode: Mode) -> Judged {
-    let errors = item.fields().get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+/// Code and words of what an item or a relation was refused for; none where it was not.
+fn refused(told: &Record) -> Option<(String, String)> {
+    let errors = told.fields().get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
     let errors: Vec<Record> = errors.into_iter().filter_map(Record::new).collect();
+    let is_abandoned = |error: &&Record| error.text("error") == ABANDONED;
+    let words = |error: &Record| (error.text("error").into_owned(), error.text("message").into_owned());
+    match errors.iter().find(is_abandoned).or(errors.first()) {
+        Some(error) => Some(words(error)),
+        None => told.text("errorCount").parse::<u32>().is_ok_and(|count| count > 0).then(Default::default),
+    }
+}
+
+fn outcome(item: &Record, mode: Mode) -> Judged {
     let operation = item.text("operation");
     let sys_id = item.text("sysId");
-    if !errors.is_empty() || item.text("errorCount").parse::<u32>().is_ok_and(|count| count > 0) {
-        if errors.iter().any(|error| error.text("error") == "ABANDONED") {
-            return Judged::Abandoned;
-        }
-        let (code, message) = errors
-            .first()
-            .map(|error| (error.text("error").into_owned(), error.text("message").into_owned()))
-            .unwrap_or_default();
-        return Judged::Done(Outcome::Refused(refusal::refused(&code, message)));
+    match refused(item) {
+        Some((code, _)) if code == ABANDONED => return Judged::Abandoned,
+        Some((code, message)) => return Judged::Done(Outcome::Refused(refusal::refused(&code, message))),
+        None => {}
     }
     Judged::Done(match change(&operation) {
         Some(change) if is_sys_id(&sys_id) => Outcome::Stored { change, sys_id: Some(sys_id.into_owned()) },

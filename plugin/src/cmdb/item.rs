@@ -145,6 +145,8 @@ impl Item {
                 "source_native_key": self.key,
                 "source_recency_timestamp": datetime::text(occurred_at),
             },
+            // What Discovery knows more exactly, such as a Linux server, keeps its class and what only that class holds.
+            "settings": {"updateWithoutDowngrade": "true", "updateWithoutSwitch": "true"},
         })
     }
 }
@@ -161,7 +163,7 @@ fn version(image: &Image) -> String {
     match image.digest.as_deref().and_then(|digest| digest.split_once(':')) {
         Some((_, hex)) => {
             let short: String = hex.chars().take(DIGEST_LENGTH).collect();
-            format!("{}+{short}", image.version)
+            format!("{}+{}", image.version, short.to_lowercase())
         }
         None => image.version.clone(),
     }

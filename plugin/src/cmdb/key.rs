@@ -16,15 +16,18 @@ pub fn image_prefix(plugin: &Plugin) -> String {
 
 /// The key of an image: its artifact's, so that the same version built anew is another image.
 pub fn image(plugin: &Plugin, image: &Image) -> String {
-    let digest = image.digest.as_deref().unwrap_or_default();
-    let parts = [image.name.as_str(), image.version.as_str(), digest];
+    let digest = image.digest.as_deref().unwrap_or_default().to_lowercase();
+    let parts = [image.name.as_str(), image.version.as_str(), &digest];
     format!("{}{}", image_prefix(plugin), joined(plugin, Purpose::Image, &parts))
 }
+
+/// What every key of a system begins with.
+pub const SYSTEM_PREFIX: &str = "openfactory/system/";
 
 /// What every key of a system in this environment begins with.
 pub fn system_prefix(plugin: &Plugin, environment: &Environment) -> String {
     let tenant = &plugin.settings().instance.tenant;
-    format!("openfactory/system/{}/", scope(tenant, Purpose::System, &environment.name))
+    format!("{SYSTEM_PREFIX}{}/", scope(tenant, Purpose::System, &environment.name))
 }
 
 /// The key of a system, whose name is unique in its environment.

@@ -3,7 +3,7 @@
 
 use super::ire::{self, Change, Mode, Outcome};
 use super::item::{self, Item};
-use super::order::overtaken;
+use super::order::{overtaken, overtaken_items};
 use super::refusal;
 use super::relation::{self, Relation};
 use super::{Recorded, key};
@@ -61,7 +61,7 @@ pub fn run(
         }
     }
     let outcome = if items.is_empty() && !late.is_empty() { Ok(()) } else { run.send_all(&items) };
-    run.finish(systems, recorded);
+    run.finish(systems, outcome.as_ref().err(), recorded);
     outcome
 }
 
@@ -122,22 +122,24 @@ impl Run<'_> {
         };
         let held = relation::read(self.plugin, client, &self.kind, &ids)?;
         let is_due = |relation: &&Relation| Some(relation.image.as_str()) != image;
-        // Looked at again at the moment of use: a newer deployment may have been recorded meanwhile.
-        let is_moving = self.mode == Mode::Commit && held.iter().any(|relation| is_due(&relation));
-        let late = if is_moving { overtaken(self.plugin, self.event)? } else { Default::default() };
+        // Looked at again at the moment of use: a newer deployment may have been recorded meanwhile, or before, of a system
+        // that had another name or environment by then.
+        let moving: Vec<&str> = held.iter().filter(is_due).map(|relation| relation.system.as_str()).collect();
+        let late = overtaken_items(self.plugin, client, self.event, &moving)?;
         let mut outdated: Vec<(&Item, &Relation)> = Vec::new();
         for system in stored {
             let (earlier, own): (Vec<&Relation>, Vec<&Relation>) = held
                 .iter()
                 .filter(|relation| Some(&relation.system) == system.sys_id.as_ref())
                 .partition(|relation| is_due(relation));
-            let is_late = late.contains(&system.item.key);
-            let outcome = match (self.mode, own.first()) {
+            let is_late = system.sys_id.as_ref().is_some_and(|sys_id| late.contains(sys_id));
+            let outcome = match (self.mode, own.first(), &system.said) {
                 _ if is_late => ItemOutcome::Skipped,
-                (Mode::Query, None) => ItemOutcome::Created,
-                (Mode::Commit, None) => ItemOutcome::Failed(not_stored()),
-                (Mode::Commit, Some(_)) if system.said == Some(Change::Inserted) => ItemOutcome::Created,
-                (_, Some(_)) => ItemOutcome::Unchanged,
+                (_, None, Some(Err(failure))) => ItemOutcome::Failed(failure.clone()),
+                (Mode::Query, None, _) => ItemOutcome::Created,
+                (Mode::Commit, None, _) => ItemOutcome::Failed(not_stored()),
+                (Mode::Commit, Some(_), Some(Ok(Change::Inserted))) => ItemOutcome::Created,
+                (_, Some(_), _) => ItemOutcome::Unchanged,
             };
             let is_related = !matches!(outcome, ItemOutcome::Failed(_));
             self.relations.push(answers::Item {
@@ -161,14 +163,10 @@ impl Run<'_> {
     }
 
     fn remove(&mut self, outdated: &[(&Item, &Relation)]) {
-        let targets: Vec<(&str, &Relation)> =
-            outdated.iter().map(|(system, relation)| (system.class.as_str(), *relation)).collect();
         let answers = match self.mode {
-            Mode::Query => vec![Ok(()); targets.len()],
-            Mode::Commit => match relation::delete(self.plugin, &targets) {
-                Ok(answers) => answers,
-                Err(error) => vec![Err(error); targets.len()],
-            },
+            Mode::Query => vec![Ok(()); outdated.len()],
+            Mode::Commit => relation::delete(self.plugin, outdated.iter().map(|(_, relation)| *relation))
+                .unwrap_or_else(|error| vec![Err(error); outdated.len()]),
         };
         for ((system, relation), answer) in outdated.iter().zip(answers) {
             let ticket = self.relation_ticket(relation);
@@ -201,16 +199,23 @@ impl Run<'_> {
         self.plugin.ticket("cmdb_rel_ci", &relation.sys_id, &self.plugin.settings().cmdb.relation, None)
     }
 
-    /// The answer: the image first, then the systems in the event's order, then the relations.
-    fn finish(mut self, systems: &[&System], recorded: &mut Recorded) {
+    /// The answer: the image first, then the systems in the event's order, then the relations. What was not reached because
+    /// of `failure` failed by it.
+    fn finish(mut self, systems: &[&System], failure: Option<&Failure>, recorded: &mut Recorded) {
+        let untold = |name: &str| {
+            let outcome = failure.map_or(ItemOutcome::Skipped, |failure| ItemOutcome::Failed(failure.clone()));
+            answers::Item { name: name.to_owned(), outcome, ticket: None }
+        };
         let image = match &self.image_outcome {
             Some(outcome) => self.told(&self.image, outcome),
-            None => answers::Item { name: self.image.name.clone(), outcome: ItemOutcome::Skipped, ticket: None },
+            None => untold(&self.image.name),
         };
+        let reached = self.image_outcome.as_ref().map(|_| &image).into_iter();
+        recorded.unfinished.extend(unfinished(reached.chain(&self.systems).chain(&self.relations)));
         let mut told = Vec::new();
         for system in systems {
             let place = self.systems.iter().position(|item| item.name == system.name);
-            told.extend(place.map(|place| self.systems.swap_remove(place)));
+            told.push(place.map_or_else(|| untold(&system.name), |place| self.systems.swap_remove(place)));
         }
         let items: Vec<answers::Item> = std::iter::once(image).chain(told).chain(self.relations).collect();
         if self.mode == Mode::Commit {
@@ -226,7 +231,6 @@ impl Run<'_> {
             let details: Vec<(&str, &str)> = details.iter().map(|(name, value)| (*name, value.as_str())).collect();
             self.plugin.audit("cmdb.recorded", &self.event.delivery.key, None, &details);
         }
-        recorded.unfinished.extend(unfinished(&items));
         recorded.items = items;
         recorded.sent = self.sent;
     }
@@ -236,7 +240,7 @@ impl Run<'_> {
 struct Stored<'a> {
     item: &'a Item,
     sys_id: Option<String>,
-    said: Option<Change>,
+    said: Option<Result<Change, Failure>>,
 }
 
 fn not_stored() -> Failure {
@@ -252,7 +256,7 @@ fn not_stored() -> Failure {
 }
 
 /// One failure for each code, with the names of those that it befell.
-fn unfinished(items: &[answers::Item]) -> Vec<Failure> {
+fn unfinished<'a>(items: impl Iterator<Item = &'a answers::Item>) -> Vec<Failure> {
     let mut kinds: Vec<(Failure, Vec<&str>)> = Vec::new();
     for item in items {
         let ItemOutcome::Failed(failure) = &item.outcome else { continue };

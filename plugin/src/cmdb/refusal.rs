@@ -75,6 +75,12 @@ pub fn refused(code: &str, message: String) -> Failure {
                 detail,
             ))
         }
+        "INVALID_INPUT_DATA" if detail.contains("invalid data source") => Failure::Misconfigured(problem(
+            "cmdb.data-source-unknown",
+            "this instance knows no such data source",
+            "set `cmdb.data-source` to a choice of cmdb_ci.discovery_source, or add this one",
+            detail,
+        )),
         "INSERT_NOT_ALLOWED_FOR_SOURCE" | "RECLASSIFICATION_NOT_ALLOWED" => Failure::Misconfigured(problem(
             "cmdb.source-not-allowed",
             "ServiceNow does not let this data source do this",

@@ -86,16 +86,19 @@ pub fn read(plugin: &Plugin, client: Client, kind: &str, systems: &[&str]) -> Re
     Ok(relations)
 }
 
-/// Deletes relations, each through the CMDB Instance API, by its system's class. One that is gone already counts as
-/// deleted. Each has its own answer.
+/// Deletes relations, each through the CMDB Instance API. One that is gone already counts as deleted: so each is named by
+/// the class that all systems have, whatever class an item turned out to be of. Each has its own answer.
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked.
-pub fn delete(plugin: &Plugin, relations: &[(&str, &Relation)]) -> Result<Vec<Result<(), Error>>, Error> {
-    let target = |(class, relation): &(&str, &Relation)| {
-        format!("/api/now/cmdb/instance/{class}/{}/relation/{}", relation.system, relation.sys_id)
+pub fn delete<'a>(
+    plugin: &Plugin,
+    relations: impl Iterator<Item = &'a Relation>,
+) -> Result<Vec<Result<(), Error>>, Error> {
+    let target = |relation: &Relation| {
+        format!("/api/now/cmdb/instance/cmdb_ci/{}/relation/{}", relation.system, relation.sys_id)
     };
-    let targets: Vec<String> = relations.iter().map(target).collect();
+    let targets: Vec<String> = relations.map(target).collect();
     plugin.client().delete_all(&targets, "DELETE cmdb/instance relation")
 }
 

@@ -178,7 +178,7 @@ fn a_newer_image_takes_the_place_of_the_earlier_one() {
         .on(Post, "identifyreconcile", 200, reply(&items, &relations))
         .on(Get, "cmdb_rel_ci", 200, list(&rows))
         .on(Get, "sys_object_source", 200, list(&[]))
-        .on(Delete, &format!("cmdb/instance/cmdb_ci_server/{}/relation/{}", id('b'), id('3')), 204, Value::Null);
+        .on(Delete, &format!("cmdb/instance/cmdb_ci/{}/relation/{}", id('b'), id('3')), 204, Value::Null);
     let recorded = script.run(SETTINGS, |plugin| record(plugin, &event(json!("succeeded"))));
     assert_eq!(names(&recorded)[5], ("web-01 – image e", &ItemOutcome::Removed));
     assert_eq!(recorded.unfinished, []);
@@ -226,4 +226,16 @@ fn a_type_of_relation_that_the_instance_lacks_is_told_before_anything_is_sent() 
     let recorded = script.run(SETTINGS, |plugin| record(plugin, &event(json!("succeeded"))));
     assert!(matches!(recorded.unfinished.as_slice(), [Failure::Misconfigured(problem)]
         if problem.code == "cmdb.relation-unknown"));
+}
+
+#[test]
+fn a_relation_that_was_refused_is_told_in_servicenows_words() {
+    let items = [said(0, "INSERT", &id('a')), said(1, "INSERT", &id('b')), said(2, "INSERT", &id('c'))];
+    let script = start()
+        .on(Post, "identifyreconcile", 200, reply(&items, &[said(0, "INSERT", &id('1')), refused(1, "INSERT_FAILED")]))
+        .on(Get, "cmdb_rel_ci", 200, list(&[held('1', 'b', 'a', &image_key())]));
+    let recorded = script.run(SETTINGS, |plugin| record(plugin, &event(json!("succeeded"))));
+    let [Failure::Refused(problem)] = recorded.unfinished.as_slice() else { panic!("{:?}", recorded.unfinished) };
+    assert!(problem.summary.starts_with("db-01 – rhel-9 2026.11.1: "), "{problem:?}");
+    assert_eq!(problem.detail.as_deref(), Some("INSERT_FAILED: in ServiceNow's words"));
 }
