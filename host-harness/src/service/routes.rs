@@ -4,6 +4,7 @@ use super::Shared;
 use super::problem::Refusal;
 use super::wait;
 use crate::delivery::{AcceptError, Accepted, RetryError, State as EventState, StoreError};
+use crate::evidence::junit;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -119,7 +120,7 @@ async fn accept(
         shared.callbacks.check(callback).map_err(|error| Refusal::invalid(error.to_string(), remedy))?;
     }
     let longest = query.wait.as_deref().map(read_wait).transpose()?;
-    let event = parse(&body)?;
+    let event = parse(body).await?;
     let accepted = shared.outbox.accept(event, query.callback).await.map_err(refuse)?;
     let code = match &accepted {
         Accepted::New(_) => StatusCode::ACCEPTED,
@@ -136,7 +137,22 @@ async fn accept(
     Ok((code, Json(status)).into_response())
 }
 
-fn parse(body: &[u8]) -> Result<Event, Refusal> {
+/// The event, with the summary of its test reports where it says nothing of its tests. A report may have megabytes, so
+/// it is read where nobody waits for it.
+async fn parse(body: axum::body::Bytes) -> Result<Event, Refusal> {
+    let read = move || {
+        let mut event = read(&body)?;
+        if let Event::BuildFinished(result) = &mut event {
+            let remedy = "correct the report, or send it as another media type";
+            junit::complete(result).map_err(|error| Refusal::invalid(error.to_string(), remedy))?;
+        }
+        Ok(event)
+    };
+    let lost = |error: tokio::task::JoinError| Refusal::invalid(error.to_string(), "send the event again");
+    tokio::task::spawn_blocking(read).await.map_err(lost)?
+}
+
+fn read(body: &[u8]) -> Result<Event, Refusal> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let invalid = |summary| {
         let remedy = "send the event as the contract writes it: {\"build-requested\": {…}}, {\"build-finished\": {…}}, \

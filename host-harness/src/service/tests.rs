@@ -1,5 +1,7 @@
 //! The service over real HTTP, its plugin scripted.
 
+mod reports;
+
 use super::*;
 use crate::delivery::tests::support::*;
 use crate::delivery::{Limits, ManualClock, SqliteStore};
