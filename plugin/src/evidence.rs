@@ -220,7 +220,7 @@ fn listed(index: usize, file: &EvidenceFile) -> Result<File, Failure> {
     };
     let own = match &file.content {
         Content::Bytes(content) => Some(digest(content)),
-        _ => file.digest.as_deref().map(str::to_lowercase),
+        _ => file.digest.as_deref().map(str::to_ascii_lowercase),
     };
     check(index, file, own.as_deref())?;
     Ok(File { name: file.name.clone(), media_type: file.media_type.clone(), digest: own, size, kept })

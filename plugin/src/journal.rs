@@ -62,7 +62,8 @@ fn settle(plugin: &Plugin, record: &Ticket, marker: &str, key: &str) -> Result<(
         found => found.unwrap_or_default(),
     };
     entries.retain(|entry| entry.text("element_id") == record.id && entry.text("value").contains(marker));
-    entries.sort_unstable_by_key(|entry| (entry.text("sys_created_on").into_owned(), entry.text("sys_id").into_owned()));
+    entries
+        .sort_unstable_by_key(|entry| (entry.text("sys_created_on").into_owned(), entry.text("sys_id").into_owned()));
     let mut left = entries.is_empty();
     if let Some((first, others)) = entries.split_first() {
         // Somebody who quotes a note writes another text.

@@ -163,7 +163,7 @@ fn version(image: &Image) -> String {
     match image.digest.as_deref().and_then(|digest| digest.split_once(':')) {
         Some((_, hex)) => {
             let short: String = hex.chars().take(DIGEST_LENGTH).collect();
-            format!("{}+{}", image.version, short.to_lowercase())
+            format!("{}+{}", image.version, short.to_ascii_lowercase())
         }
         None => image.version.clone(),
     }

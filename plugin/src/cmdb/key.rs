@@ -16,7 +16,7 @@ pub fn image_prefix(plugin: &Plugin) -> String {
 
 /// The key of an image: its artifact's, so that the same version built anew is another image.
 pub fn image(plugin: &Plugin, image: &Image) -> String {
-    let digest = image.digest.as_deref().unwrap_or_default().to_lowercase();
+    let digest = image.digest.as_deref().unwrap_or_default().to_ascii_lowercase();
     let parts = [image.name.as_str(), image.version.as_str(), &digest];
     format!("{}{}", image_prefix(plugin), joined(plugin, Purpose::Image, &parts))
 }

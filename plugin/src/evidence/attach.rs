@@ -87,7 +87,9 @@ impl<'a> Attachments<'a> {
         for (name, hash) in &self.added {
             let mut copies: Vec<&Record> =
                 self.held.iter().filter(|file| file.text("file_name") == *name && file.text("hash") == *hash).collect();
-            copies.sort_unstable_by_key(|file| (file.text("sys_created_on").into_owned(), file.text("sys_id").into_owned()));
+            copies.sort_unstable_by_key(|file| {
+                (file.text("sys_created_on").into_owned(), file.text("sys_id").into_owned())
+            });
             let Some((first, others)) = copies.split_first() else { continue };
             for copy in others.iter().filter(|copy| copy.text("sys_created_by") == first.text("sys_created_by")) {
                 let target = format!("/api/now/attachment/{}", copy.text("sys_id"));

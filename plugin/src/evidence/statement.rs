@@ -144,7 +144,9 @@ fn subject(build: &Build) -> Result<Value, Failure> {
                 "is no digest: write its algorithm and hexadecimal digits, such as sha256:5891b5…",
             ));
         };
-        return Ok(json!({"name": image_name(build), "digest": {algorithm.to_ascii_lowercase(): value.to_ascii_lowercase()}}));
+        return Ok(
+            json!({"name": image_name(build), "digest": {algorithm.to_ascii_lowercase(): value.to_ascii_lowercase()}}),
+        );
     }
     Ok(match build.source_revision.as_deref().filter(|revision| !revision.is_empty()) {
         Some(revision) if is_hex(revision) => {
