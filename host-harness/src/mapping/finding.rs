@@ -207,21 +207,24 @@ fn missing(table: &Table, name: &str, field: &str) -> String {
 
 /// What becomes of a value in a column that is there.
 fn judged(schema: &Schema, said: &Said, column: &Column) -> Option<(Outcome, String)> {
-    let has = || schema.referred(said).map(|key| (schema.records.get(&key) == Some(&true), key));
+    let found = || schema.referred(said).map(|key| (schema.records.get(&key).copied().unwrap_or_default(), key));
     match &said.content {
         Content::Something | Content::Nothing | Content::Class => None,
         Content::Named(_) if column.reference.is_empty() => {
             Some((Outcome::Refused, format!("it is no reference but a {}: write a text", column.kind)))
         }
-        Content::Named(_) => match has() {
-            Some((false, (table, by, _))) => {
+        Content::Named(_) => match found() {
+            Some((0, (table, by, _))) => {
                 Some((Outcome::Refused, format!("no record of {table} that the integration user sees has this {by}")))
+            }
+            Some((2.., (table, by, _))) => {
+                Some((Outcome::Refused, format!("several records of {table} have this {by}: give the sys_id of one")))
             }
             _ => None,
         },
-        Content::Text(text) if !column.reference.is_empty() && column.kind != "glide_list" => match has() {
-            Some((true, _)) => None,
-            Some((false, (table, ..))) => {
+        Content::Text(text) if !column.reference.is_empty() && column.kind != "glide_list" => match found() {
+            Some((1.., _)) => None,
+            Some((0, (table, ..))) => {
                 Some((Outcome::Emptied, format!("no record of {table} that the integration user sees has this sys_id")))
             }
             None => Some((
@@ -281,7 +284,10 @@ mod tests {
     }
 
     fn becomes(content: Content, column: Column) -> Option<Outcome> {
-        let mut schema = Schema::default();
+        judged_in(Schema::default(), content, column).map(|finding| finding.outcome)
+    }
+
+    fn judged_in(mut schema: Schema, content: Content, column: Column) -> Option<Finding> {
         let columns = [("u_it".to_owned(), column)].into();
         schema.tables.insert("incident".into(), Table { columns, ..Table::default() });
         let said = Said {
@@ -293,7 +299,7 @@ mod tests {
         };
         let mut findings = Findings::default();
         findings.judge(&schema, &said);
-        findings.0.first().map(|finding| finding.outcome)
+        findings.0.into_iter().next()
     }
 
     #[test]
@@ -344,6 +350,15 @@ mod tests {
     fn a_text_in_a_reference_is_emptied_and_a_name_that_nothing_has_is_refused() {
         let reference = Column { reference: "cmn_location".into(), ..column("reference") };
         assert_eq!(becomes(Content::Text("Prague".into()), reference.clone()), Some(Outcome::Emptied));
-        assert_eq!(becomes(Content::Named("Prague".into()), reference), Some(Outcome::Refused));
+        assert_eq!(becomes(Content::Named("Prague".into()), reference.clone()), Some(Outcome::Refused));
+        let known = |count| {
+            let mut schema = Schema::default();
+            let key = ("cmn_location".to_owned(), "name".to_owned(), "Prague".to_owned());
+            schema.records.insert(key, count);
+            judged_in(schema, Content::Named("Prague".into()), reference.clone()).map(|finding| finding.why)
+        };
+        assert_eq!(known(1), None);
+        let several = "several records of cmn_location have this name: give the sys_id of one";
+        assert_eq!(known(2).as_deref(), Some(several));
     }
 }

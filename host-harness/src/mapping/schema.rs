@@ -55,8 +55,8 @@ pub enum SchemaError {
 #[derive(Clone, Debug, Default)]
 pub struct Schema {
     pub(super) tables: BTreeMap<String, Table>,
-    /// Whether a table has a record with this value in this column.
-    pub(super) records: BTreeMap<(String, String, String), bool>,
+    /// How many records of a table have this value in this column.
+    pub(super) records: BTreeMap<(String, String, String), usize>,
 }
 
 /// A table.
@@ -102,8 +102,8 @@ impl Schema {
         }
         let asked: BTreeSet<(String, String, String)> = said.iter().filter_map(|one| schema.referred(one)).collect();
         for (table, column, value) in asked {
-            let is_there = reader.has(&table, &column, &value).await?;
-            schema.records.insert((table, column, value), is_there);
+            let count = reader.count(&table, &column, &value).await?;
+            schema.records.insert((table, column, value), count);
         }
         Ok(schema)
     }
@@ -221,11 +221,11 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a table has such a record. One that the integration user may not read is not there for the plugin either.
-    async fn has(&self, table: &str, column: &str, value: &str) -> Result<bool, SchemaError> {
+    /// How many such records a table has. What the integration user may not read is not there for the plugin either.
+    async fn count(&self, table: &str, column: &str, value: &str) -> Result<usize, SchemaError> {
         match self.list(table, &format!("{column}={}", quoted(value)), &format!("sys_id,{column}")).await {
-            Ok(rows) => Ok(rows.iter().any(|row| text(row, column) == value)),
-            Err(SchemaError::Forbidden { .. }) => Ok(false),
+            Ok(rows) => Ok(rows.iter().filter(|row| text(row, column) == value).count()),
+            Err(SchemaError::Forbidden { .. }) => Ok(0),
             Err(error) => Err(error),
         }
     }

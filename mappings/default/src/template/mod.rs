@@ -9,10 +9,12 @@
 //! the whole component may have, `upon` 165 KB without comparisons or positions of names.
 
 mod check;
+mod expression;
 mod filter;
 mod known;
 mod parse;
 mod render;
+mod scan;
 
 pub use check::Scope;
 pub use render::{Lookups, most_specific};
