@@ -30,8 +30,10 @@ pub fn on_deploy(plugin: &Plugin, event: &DeployEvent) -> Result<Deployment, Fai
         }
         DeployPhase::Failed(_) => record(plugin, event, &mut answer),
     }
-    // What the statement says of the CMDB must not change: it waits until nothing more is done there.
-    let is_settled = !answer.unfinished.iter().any(|failure| matches!(failure, Failure::Retry(_)));
+    // What the statement says of the CMDB must not change: it waits until nothing more is done there, and what somebody
+    // must put right first is done after that.
+    let is_to_come = |failure: &Failure| matches!(failure, Failure::Retry(_) | Failure::Misconfigured(_));
+    let is_settled = !answer.unfinished.iter().any(is_to_come);
     if let Err(failure) = follow(plugin, event, is_settled.then_some(answer.items.as_slice())) {
         answer.unfinished.push(failure);
     }

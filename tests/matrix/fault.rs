@@ -109,7 +109,8 @@ impl Column {
         }
     }
 
-    /// Whether something is still to come after the host has its answers.
+    /// Whether something is still to come after the host has its answers. Notes and files take no identity of ours: one
+    /// that ServiceNow writes after its repeat stands there twice. Every other record is one all the same.
     pub fn is_late(&self) -> bool {
         matches!(self.wrong, Wrong::Action(Action::AppliedLate { .. }))
     }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use host_harness::delivery::{Outbox, State, Status};
 use host_harness::servicenow::Fault;
 use itsm_contract::answers::Event;
-use itsm_contract::events::{BuildRequest, BuildResult, DeployEvent, DeployPhase, FailedStep, FailureEvent, Shortfall};
+use itsm_contract::events::{BuildResult, DeployEvent, DeployPhase, FailedStep, FailureEvent, Shortfall};
 use itsm_contract::types::Gate;
 use std::time::Duration;
 use tests::{World, event};
@@ -75,24 +75,17 @@ pub struct Stage<'a> {
 impl Flow {
     /// What must be there before.
     pub async fn prepare(self, stage: &Stage<'_>) -> Result<()> {
-        match self.step {
-            Step::BuildRequested | Step::Failure | Step::DeployRequested => {}
-            Step::BuildApproved => drop(stage.request().await?),
-            Step::BuildFinished => {
-                stage.request().await?;
-                stage.approve(BUILD).await?;
-            }
-            Step::FailureRepeated | Step::Recovery => stage.fail("f1", 0).await?,
-            Step::DeployApproved => stage.deploy_requested().await?,
-            Step::DeployStarted => {
-                stage.deploy_requested().await?;
-                stage.approve(DEPLOYMENT).await?;
-            }
-            Step::Deployed | Step::DeployFailed => {
-                stage.deploy_requested().await?;
-                stage.approve(DEPLOYMENT).await?;
-                stage.deploy(DeployPhase::Started, "started").await?;
-            }
+        let before: &[Step] = match self.step {
+            Step::BuildRequested | Step::Failure | Step::DeployRequested => &[],
+            Step::BuildApproved => &[Step::BuildRequested],
+            Step::BuildFinished => &[Step::BuildRequested, Step::BuildApproved],
+            Step::FailureRepeated | Step::Recovery => &[Step::Failure],
+            Step::DeployApproved => &[Step::DeployRequested],
+            Step::DeployStarted => &[Step::DeployRequested, Step::DeployApproved],
+            Step::Deployed | Step::DeployFailed => &[Step::DeployRequested, Step::DeployApproved, Step::DeployStarted],
+        };
+        for step in before {
+            Self { step: *step, is_retry: false }.play(stage).await?;
         }
         if self.is_retry {
             // What was written is kept, and nobody hears of it.
@@ -106,27 +99,50 @@ impl Flow {
 
     /// The step itself.
     pub async fn play(self, stage: &Stage<'_>) -> Result<()> {
+        let Some(event) = self.event(stage).await? else {
+            let gate = if self.step == Step::BuildApproved { BUILD } else { DEPLOYMENT };
+            return stage.approve(gate).await;
+        };
+        let key = stage.accept(event).await?;
         match self.step {
-            Step::BuildRequested => drop(stage.request().await?),
-            Step::BuildApproved => drop(stage.approve(BUILD).await?),
-            Step::BuildFinished => {
-                let gate = stage.gate(BUILD).await?;
-                stage.finish(Some(gate), 0).await?;
-            }
-            Step::Failure => stage.fail("f1", 0).await?,
-            Step::FailureRepeated => stage.fail("f2", 1_000).await?,
-            Step::Recovery => stage.finish(None, 5_000).await?,
-            Step::DeployRequested => stage.deploy_requested().await?,
-            Step::DeployApproved => drop(stage.approve(DEPLOYMENT).await?),
-            Step::DeployStarted => stage.deploy(DeployPhase::Started, "started").await?,
-            Step::Deployed => stage.deploy(DeployPhase::Succeeded, "succeeded").await?,
+            Step::BuildRequested | Step::DeployRequested => stage.waits(&key).await,
+            _ => stage.done(&key).await.map(drop),
+        }
+    }
+
+    /// The step's event; none where it is somebody's approval.
+    async fn event(self, stage: &Stage<'_>) -> Result<Option<Event>> {
+        Ok(Some(match self.step {
+            Step::BuildApproved | Step::DeployApproved => return Ok(None),
+            Step::BuildRequested => Event::BuildRequested(event("build-requested")?),
+            Step::DeployRequested => Event::Deploy(event("deploy-requested")?),
+            Step::BuildFinished => finished(Some(stage.gate(BUILD).await?), 0)?,
+            Step::Recovery => finished(None, 5_000)?,
+            Step::Failure => failure("f1", 0)?,
+            Step::FailureRepeated => failure("f2", 1_000)?,
+            Step::DeployStarted => stage.deployment(DeployPhase::Started, "started").await?,
+            Step::Deployed => stage.deployment(DeployPhase::Succeeded, "succeeded").await?,
             Step::DeployFailed => {
                 let shortfall = Shortfall { why: "no route".into(), received: vec!["web-01".into()] };
-                stage.deploy(DeployPhase::Failed(shortfall), "failed").await?;
+                stage.deployment(DeployPhase::Failed(shortfall), "failed").await?
             }
-        }
-        Ok(())
+        }))
     }
+}
+
+fn finished(gate: Option<Gate>, later: u64) -> Result<Event> {
+    let mut result: BuildResult = event("build-finished")?;
+    result.gate = gate;
+    result.delivery.occurred_at = event::<FailureEvent>("failure")?.delivery.occurred_at + later;
+    Ok(Event::BuildFinished(result))
+}
+
+fn failure(key: &str, later: u64) -> Result<Event> {
+    let mut failure: FailureEvent = event("failure")?;
+    failure.delivery.key = key.into();
+    failure.delivery.occurred_at += later;
+    failure.step = FailedStep::Verification;
+    Ok(Event::Failed(failure))
 }
 
 /// Keys of the sample events.
@@ -164,17 +180,6 @@ impl Stage<'_> {
         Ok(())
     }
 
-    async fn request(&self) -> Result<()> {
-        let request: BuildRequest = event("build-requested")?;
-        let key = self.accept(Event::BuildRequested(request)).await?;
-        self.waits(&key).await
-    }
-
-    async fn deploy_requested(&self) -> Result<()> {
-        let key = self.accept(Event::Deploy(event("deploy-requested")?)).await?;
-        self.waits(&key).await
-    }
-
     async fn gate(&self, key: &str) -> Result<Gate> {
         let answer = self.stands(key).await?.answer.context("no answer")?;
         let answer = answer.get("gate").cloned().unwrap_or(answer);
@@ -187,29 +192,11 @@ impl Stage<'_> {
         self.done(key).await.map(drop)
     }
 
-    async fn finish(&self, gate: Option<Gate>, later: u64) -> Result<()> {
-        let mut result: BuildResult = event("build-finished")?;
-        result.gate = gate;
-        result.delivery.occurred_at = event::<FailureEvent>("failure")?.delivery.occurred_at + later;
-        let key = self.accept(Event::BuildFinished(result)).await?;
-        self.done(&key).await.map(drop)
-    }
-
-    async fn fail(&self, key: &str, later: u64) -> Result<()> {
-        let mut failure: FailureEvent = event("failure")?;
-        failure.delivery.key = key.into();
-        failure.delivery.occurred_at += later;
-        failure.step = FailedStep::Verification;
-        let key = self.accept(Event::Failed(failure)).await?;
-        self.done(&key).await.map(drop)
-    }
-
-    async fn deploy(&self, phase: DeployPhase, name: &str) -> Result<()> {
+    async fn deployment(&self, phase: DeployPhase, name: &str) -> Result<Event> {
         let mut deployment: DeployEvent = event("deploy-requested")?;
         deployment.gate = Some(self.gate(DEPLOYMENT).await?);
         deployment.phase = phase;
         deployment.delivery.key = format!("evt-deploy-88-{name}");
-        let key = self.accept(Event::Deploy(deployment)).await?;
-        self.done(&key).await.map(drop)
+        Ok(Event::Deploy(deployment))
     }
 }

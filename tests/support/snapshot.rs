@@ -48,6 +48,18 @@ impl Snapshot {
         Self(BTreeMap::from(tables))
     }
 
+    /// The same where of notes and files that are alike only one counts.
+    pub fn once(&self) -> Self {
+        let once = self.0.iter().map(|(table, records)| {
+            let mut records = records.clone();
+            if matches!(*table, "sys_attachment" | "sys_journal_field") {
+                records.dedup();
+            }
+            (*table, records)
+        });
+        Self(once.collect())
+    }
+
     /// How this differs from what was expected; none where it does not.
     pub fn difference(&self, expected: &Self) -> Option<String> {
         let mut lines = Vec::new();

@@ -135,8 +135,11 @@ async fn store(core: &Core, record: Record, event: &Event, called: Called<Answer
             progress.state = State::Queued;
             progress.strikes = progress.strikes.saturating_add(again.is_strike.into());
             progress.due = due(core, again, attempts, now);
-            let (due, trouble) = (progress.due, answer.as_ref().err().map(|failure| &event::problem(failure).summary));
-            tracing::warn!(key, attempts, wait_ms = due.saturating_sub(now), trouble, "not delivered yet");
+            let due = progress.due;
+            let left = answer.as_ref().map(|answer| answer.unfinished().first());
+            let problem = left.unwrap_or_else(Some).map(event::problem);
+            let (trouble, remedy) = (problem.map(|problem| &problem.summary), problem.map(|problem| &problem.remedy));
+            tracing::warn!(key, attempts, wait_ms = due.saturating_sub(now), trouble, remedy, "not delivered yet");
             core.write(vec![Change::Put(record.id, progress)]).await;
             After::Again { due, attempts }
         }

@@ -11,7 +11,7 @@
 //! | `GET /metrics` | for Prometheus, in its text form |
 //!
 //! An event is written as the contract writes it, `{"build-requested": {…}}` and so on. Without a token the service
-//! listens on loopback alone.
+//! listens on loopback alone, and answers no web page that a browser on this machine shows.
 
 mod callbacks;
 mod problem;

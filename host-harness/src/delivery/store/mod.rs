@@ -49,7 +49,7 @@ impl State {
     }
 }
 
-/// An event's place in the store: the order in which events came.
+/// An event's place in the store: the order in which events came. There may be gaps.
 pub type Id = i64;
 
 /// All that is known of an event but the event itself.
@@ -225,7 +225,7 @@ pub trait Store: Send + 'static {
 #[non_exhaustive]
 pub enum StoreError {
     /// Another process has it open.
-    #[error("the outbox {0} is in use by another process: stop that one, or give this one a file of its own")]
+    #[error("the outbox {0} is in use by another process: stop that one, or give this one an outbox of its own")]
     InUse(String),
     /// It is no outbox, or a newer version wrote it.
     #[error("{file} is no outbox that this version can read: {why}")]

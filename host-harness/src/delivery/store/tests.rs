@@ -1,5 +1,7 @@
 //! What a store promises, tried on SQLite: keys are unique, the first answer stays, a cut file loses no commit.
 
+mod model;
+
 use super::*;
 use proptest::prelude::*;
 
