@@ -27,7 +27,7 @@ pub struct Serve {
     /// The bearer token that clients must send: env:VARIABLE or file:PATH
     #[arg(long, value_name = "SOURCE")]
     token: Option<String>,
-    /// An origin that callbacks may go to, such as https://factory.example; once for each
+    /// An origin that callbacks may go to, with its scheme and no path; once for each
     #[arg(long = "callback-origin", value_name = "ORIGIN")]
     callback_origins: Vec<String>,
     /// How the log is written to standard error: text on a terminal, JSON otherwise
