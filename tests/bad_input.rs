@@ -2,7 +2,8 @@
 
 use crate::harness;
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use host_harness::runtime::{Call, EventError, Hook, limits::Limits};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tests::{Run, Running, folder};
@@ -126,6 +127,64 @@ fn a_credential_that_the_settings_do_not_name_is_refused() -> Result<()> {
         "error: servicenow.toml names the credential `sn`: give it with --credential sn=env:VARIABLE or \
          --credential sn=file:PATH\n"
     );
+    Ok(())
+}
+
+/// Serde takes an array for a record; the contract does not.
+#[test]
+fn no_record_of_an_event_may_be_an_array() -> Result<()> {
+    fn records(at: &Value, path: &str, found: &mut Vec<String>) {
+        match at {
+            Value::Object(fields) => {
+                found.push(path.to_owned());
+                fields.iter().for_each(|(name, value)| records(value, &format!("{path}/{name}"), found));
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(at, item)| records(item, &format!("{path}/{at}"), found));
+            }
+            _ => {}
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for (hook, file) in [
+        (Hook::OnBuildRequested, "build-requested"),
+        (Hook::OnBuildFinished, "build-finished"),
+        (Hook::OnFailure, "failure"),
+        (Hook::OnDeploy, "deploy-requested"),
+    ] {
+        let mut event: Value =
+            serde_json::from_str(&std::fs::read_to_string(folder("events").join(file).with_extension("json"))?)?;
+        let window = json!({"start": "2026-11-24T16:20:00Z", "end": "2026-11-24T17:20:00Z"});
+        match hook {
+            Hook::OnBuildRequested | Hook::OnDeploy => event["schedule"] = json!({"window": window}),
+            Hook::OnBuildFinished => {
+                event["gate"] = json!({
+                    "change": {"kind": "change_request", "id": "1", "number": "CHG1", "url": "", "key": "k"},
+                    "verdict": {"proceed": {"reason": "approved", "by-policy": false, "seal": "s"}},
+                    "approvals": [{"approver": "a", "decision": "approved", "comment": "", "at": window["start"]}],
+                    "window": window,
+                });
+            }
+            _ => {}
+        }
+        Call::from_json(hook, &event.to_string(), &Limits::default())?;
+        let mut paths = Vec::new();
+        records(&event, "", &mut paths);
+        for path in paths {
+            let mut wrong = event.clone();
+            let record = wrong.pointer_mut(&path).context("no record")?;
+            let fields = record.as_object().context("no record")?.values().cloned().collect();
+            *record = Value::Array(fields);
+            let refused = Call::from_json(hook, &wrong.to_string(), &Limits::default());
+            assert!(matches!(refused, Err(EventError::Invalid { .. })), "{hook} {path}: {refused:?}");
+            seen.insert(path.rsplit('/').find(|name| name.parse::<usize>().is_err()).unwrap_or_default().to_owned());
+        }
+    }
+    let every = "delivery build image environment systems identifiers labels tests checks files content schedule window gate \
+                 change verdict proceed approvals";
+    for record in std::iter::once("").chain(every.split_whitespace()) {
+        assert!(seen.contains(record), "{record} in {seen:?}");
+    }
     Ok(())
 }
 

@@ -58,6 +58,8 @@ fn the_component_imports_exactly_what_it_is_granted() -> Result<()> {
         ]
     );
     assert_eq!(inspection.imports.len(), imports.len(), "{:?}", inspection.imports);
+    let exports = ["approvals", "diagnostics", "evidence", "itsm-integration"];
+    assert_eq!(inspection.exports, exports.map(|name| format!("openfactory:itsm/{name}@0.1.0")));
     Ok(())
 }
 

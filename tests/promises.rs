@@ -21,6 +21,7 @@ mod matrix;
 mod readme;
 mod secrets;
 mod service;
+mod way;
 
 /// The command, with arguments.
 fn harness(args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> tests::Harness {

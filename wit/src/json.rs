@@ -27,21 +27,27 @@ pub mod optional_time {
 /// Attributes as an object; a name that repeats takes an array.
 pub mod attributes {
     use crate::types::Attribute;
-    use serde::de::{Deserializer, MapAccess, Visitor};
+    use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
     use serde::ser::{SerializeMap, Serializer};
     use std::fmt;
 
     /// Writes each name once, in the order in which it first came.
     pub fn serialize<S: Serializer>(attributes: &[Attribute], serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (index, (name, value)) in attributes.iter().enumerate() {
-            if attributes.iter().take(index).any(|(earlier, _)| earlier == name) {
-                continue;
-            }
-            let values: Vec<&String> = attributes.iter().filter(|(other, _)| other == name).map(|(_, v)| v).collect();
-            match values.len() {
-                1 => map.serialize_entry(name, value)?,
-                _ => map.serialize_entry(name, &values)?,
+        // By name, each at the place where it first came: an event may have a million of them.
+        let mut places: Vec<(&str, usize)> = (0..).zip(attributes).map(|(at, (name, _))| (name.as_str(), at)).collect();
+        places.sort_unstable();
+        let mut groups: Vec<&[(&str, usize)]> = places.chunk_by(|(one, _), (other, _)| one == other).collect();
+        groups.sort_unstable_by_key(|group| group.first().map(|(_, at)| *at));
+        let mut map = serializer.serialize_map(Some(groups.len()))?;
+        for group in groups {
+            let mut values = group.iter().filter_map(|(_, at)| attributes.get(*at)).map(|(_, value)| value);
+            match (group, values.next()) {
+                ([(name, _)], Some(value)) => map.serialize_entry(name, value)?,
+                ([(name, _), ..], Some(first)) => {
+                    let values: Vec<&String> = std::iter::once(first).chain(values).collect();
+                    map.serialize_entry(name, &values)?;
+                }
+                _ => {}
             }
         }
         map.end()
@@ -49,11 +55,33 @@ pub mod attributes {
 
     /// Reads an object of strings and arrays of strings.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Attribute>, D::Error> {
-        #[derive(serde::Deserialize)]
-        #[serde(untagged)]
-        enum Values {
-            One(String),
-            Many(Vec<String>),
+        /// By hand: serde's own messages for a value of several kinds name its types.
+        struct Values(Vec<String>);
+        impl<'de> Deserialize<'de> for Values {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Either;
+                impl<'de> Visitor<'de> for Either {
+                    type Value = Values;
+
+                    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                        f.write_str("a string or an array of strings")
+                    }
+
+                    fn visit_str<E: Error>(self, value: &str) -> Result<Values, E> {
+                        Ok(Values(vec![value.to_owned()]))
+                    }
+
+                    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Values, S::Error> {
+                        let mut values = Vec::new();
+                        while let Some(value) = seq.next_element()? {
+                            values.push(value);
+                        }
+                        Ok(Values(values))
+                    }
+                }
+
+                deserializer.deserialize_any(Either)
+            }
         }
 
         struct Attributes;
@@ -67,12 +95,8 @@ pub mod attributes {
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut attributes = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
-                    match map.next_value()? {
-                        Values::One(value) => attributes.push((name, value)),
-                        Values::Many(values) => {
-                            attributes.extend(values.into_iter().map(|value| (name.clone(), value)));
-                        }
-                    }
+                    let Values(values) = map.next_value()?;
+                    attributes.extend(values.into_iter().map(|value| (name.clone(), value)));
                 }
                 Ok(attributes)
             }

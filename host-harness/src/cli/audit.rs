@@ -4,7 +4,7 @@ use super::{Exit, printable};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use host_harness::grant::AuditError;
-use host_harness::grant::audit::{self, Entry, Who};
+use host_harness::grant::audit::{self, Entry, Verified, Who};
 use std::path::{Path, PathBuf};
 
 /// What to do with a log.
@@ -54,8 +54,15 @@ impl Audit {
 impl Verify {
     fn run(self) -> Result<Exit> {
         match audit::verify(&self.file) {
-            Ok(whole) if self.json => say!("{}", serde_json::json!({"entries": whole.entries, "head": whole.head})),
-            Ok(whole) => say!("whole: {} entries, the last with the hash {}", whole.entries, whole.head),
+            Ok(Verified { entries, head, half_a_line }) if self.json => {
+                say!("{}", serde_json::json!({"entries": entries, "head": head, "half-a-line": half_a_line}));
+            }
+            Ok(Verified { entries, head, half_a_line }) => {
+                say!("whole: {entries} entries, the last with the hash {head}");
+                if half_a_line > 0 {
+                    say!("behind them {half_a_line} bytes of half a line, which a killed process left: no entry");
+                }
+            }
             // That the file cannot be read says nothing about what is in it.
             Err(error @ AuditError::File { .. }) => return Err(error.into()),
             Err(error) if self.json => {
@@ -73,6 +80,15 @@ impl Verify {
 
 impl Show {
     fn run(self) -> Result<Exit> {
+        // Said first: a reviewer who stops reading at the first proceed must have seen it.
+        let whole = match audit::verify(&self.file) {
+            Ok(_) => true,
+            Err(error @ AuditError::File { .. }) => return Err(error.into()),
+            Err(error) => {
+                eprintln!("do not rely on what follows: {}", printable(&error.to_string()));
+                false
+            }
+        };
         let entries = read(&self.file, self.change.as_deref())?;
         for entry in &entries {
             if self.json {
@@ -82,7 +98,8 @@ impl Show {
             }
         }
         // A change that the log does not know is a no, not an empty story.
-        Ok(if entries.is_empty() && self.change.is_some() { Exit::No } else { Exit::Done })
+        let told = !entries.is_empty() || self.change.is_none();
+        Ok(if whole && told { Exit::Done } else { Exit::No })
     }
 }
 

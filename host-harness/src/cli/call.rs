@@ -1,6 +1,6 @@
 //! `call`: one hook, with an event from a file.
 
-use super::{Exit, Misuse, given::Given, session::Session};
+use super::{Exit, Misuse, given::Given, session::Session, way::Aloud};
 use anyhow::Result;
 use clap::Args;
 use host_harness::evidence::junit;
@@ -10,6 +10,7 @@ use itsm_contract::answers::Event;
 use itsm_contract::types::{Failure, Verdict};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Call one hook with an event
 #[derive(Args)]
@@ -22,6 +23,9 @@ pub struct Call {
     event: Option<PathBuf>,
     #[command(flatten)]
     given: Given,
+    /// Tell each request and what became of it
+    #[arg(long, short)]
+    verbose: bool,
     /// Show what the hook would do, without doing it
     #[arg(long)]
     dry_run: bool,
@@ -39,7 +43,7 @@ impl Call {
             (_, None) => return Err(Misuse(format!("`{hook}` takes an event: give it with --event FILE")).into()),
             (_, Some(path)) => read(path)?,
         };
-        let mut call = HookCall::from_json(hook, &text, limits::EVENT_BYTES).map_err(misuse)?;
+        let mut call = HookCall::from_json(hook, &text, &limits::Limits::default()).map_err(misuse)?;
         if let HookCall::OnBuildFinished(result) = &mut call {
             junit::complete(result).map_err(|error| Misuse(error.to_string()))?;
             if result.gate.is_none() {
@@ -53,7 +57,8 @@ impl Call {
             _ => Some(self.given.credential(&settings)?),
         };
         let component = self.given.component()?;
-        let session = Session::of(&component, &settings, &self.given.audit).credential(credential);
+        let session = Session::of(&component, &settings, &self.given.audit).credential(credential).way(&self.given.way);
+        let session = if self.verbose { session.observer(Arc::new(Aloud)) } else { session };
         let session = session.only_reads(self.dry_run).open().await?;
         let reply = session.call(&call).await?;
         say!("{}", serde_json::to_string_pretty(&reply)?);

@@ -46,23 +46,33 @@ impl Check {
             // Nobody need agree on what no host loads.
             Some(_) => None,
         };
+        let figures = host.limits().figures();
         if self.json {
             let imports: Vec<_> = inspection
                 .imports
                 .iter()
                 .map(|(name, class)| serde_json::json!({"name": name, "class": class.to_string()}))
                 .collect();
+            let limits: serde_json::Map<_, _> = figures
+                .iter()
+                .map(|(name, figure, unit)| ((*name).to_owned(), serde_json::json!({"allowed": figure, "unit": unit})))
+                .collect();
             let json = serde_json::json!({
+                "kind": "component",
                 "digest": inspection.digest,
                 "size": inspection.bytes,
+                "contract": inspection.version,
                 "imports": imports,
                 "exports": inspection.exports,
+                "limits": limits,
                 "refusal": refusal,
                 "shown": shown,
             });
             say!("{}", serde_json::to_string_pretty(&json)?);
         } else {
-            say!("{what}  {} KB  {}", inspection.bytes.div_ceil(1000), inspection.digest);
+            say!("{what}  component, {} KB, {}", inspection.bytes.div_ceil(1000), inspection.digest);
+            let version = inspection.version.as_deref().unwrap_or("none");
+            say!("contract\n           openfactory:itsm@{}", printable(version));
             say!("imports");
             for (name, class) in &inspection.imports {
                 say!("  {:8} {}", class.to_string(), printable(name));
@@ -70,6 +80,10 @@ impl Check {
             say!("exports");
             for name in &inspection.exports {
                 say!("           {}", printable(name));
+            }
+            say!("limits of a call");
+            for (name, figure, unit) in &figures {
+                say!("           {name:20} {figure} {unit}");
             }
             match &refusal {
                 Some(why) => self.refuse(why),

@@ -1,16 +1,20 @@
 //! `connect`: Test Connection, for people.
 
-use super::{Exit, given::Given, printable, session::Session};
+use super::{Exit, given::Given, printable, session::Session, way::Aloud};
 use anyhow::Result;
 use clap::Args;
 use host_harness::settings::Settings;
 use itsm_contract::answers::{Finding, Health};
+use std::sync::Arc;
 
 /// Test the connection: a finding and a remedy for each step
 #[derive(Args)]
 pub struct Connect {
     #[command(flatten)]
     given: Given,
+    /// Tell each request and what became of it
+    #[arg(long, short)]
+    verbose: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -22,7 +26,8 @@ impl Connect {
         let settings = Settings::read(&self.given.settings)?;
         let credential = self.given.credential(&settings)?;
         let component = self.given.component()?;
-        let session = Session::of(&component, &settings, &self.given.audit).credential(credential);
+        let session = Session::of(&component, &settings, &self.given.audit).credential(credential).way(&self.given.way);
+        let session = if self.verbose { session.observer(Arc::new(Aloud)) } else { session };
         let session = session.only_reads(true).open().await?;
         let findings = session.test_connection().await?;
         if self.json {
@@ -53,7 +58,9 @@ fn render(findings: &[Finding]) -> String {
         if let Some(problem) = &finding.problem {
             text.push_str(&format!("  {}  [{}]\n", printable(&problem.summary), problem.code));
             if let Some(detail) = &problem.detail {
-                text.push_str(&format!("  {:8} {:width$}  ServiceNow says: {}\n", "", "", printable(detail)));
+                // What the host could not do is not ServiceNow's word.
+                let whose = if problem.code == "servicenow.unreachable" { "because" } else { "ServiceNow says" };
+                text.push_str(&format!("  {:8} {:width$}  {whose}: {}\n", "", "", printable(detail)));
             }
             text.push_str(&format!("  {:8} {:width$}  → {}", "", "", printable(&problem.remedy)));
         }

@@ -1,10 +1,10 @@
 //! `evidence verify`: proves that what ServiceNow holds of a change is what was put there.
 
-use super::{Exit, Misuse, printable, session};
+use super::{Exit, Misuse, printable, session, way::Way};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use host_harness::evidence::{self, VerifyError};
-use host_harness::grant::{AuditLog, Egress, Grant};
+use host_harness::grant::{AuditLog, Grant};
 use host_harness::settings::Settings;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ pub struct Verify {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    way: Way,
 }
 
 impl Evidence {
@@ -49,11 +51,12 @@ impl Verify {
     async fn run(self) -> Result<Exit> {
         let settings = Settings::read(&self.settings)?;
         let credential = session::credential(self.credential.as_deref(), &settings)?;
-        let egress = Egress::to(settings.url()).map_err(|error| Misuse(error.to_string()))?;
+        let egress = self.way.egress(settings.url()).map_err(|error| Misuse(error.to_string()))?;
         // What is read here is nobody's decision: it goes into no log but this command's own, which ends with it.
         let folder = tempfile::tempdir()?;
         let own = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl"))?);
-        let grant = Grant::builder(settings.to_json(), egress, own).credential(credential).build()?;
+        let grant = self.way.add_to(Grant::builder(settings.to_json(), egress, own).credential(credential))?;
+        let grant = grant.build().map_err(|error| Misuse(error.to_string()))?;
         match evidence::verify(&grant, &self.change, &self.audit).await {
             Ok(proofs) if self.json => {
                 let proofs: Vec<_> = proofs

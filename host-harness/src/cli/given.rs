@@ -1,6 +1,6 @@
 //! What every command is given that calls a plugin at an instance.
 
-use super::{progress::Progress, session};
+use super::{progress::Progress, session, way::Way};
 use anyhow::Result;
 use clap::Args;
 use host_harness::grant::Credential;
@@ -21,6 +21,8 @@ pub struct Given {
     /// The audit log, added to
     #[arg(long, value_name = "FILE", default_value = "itsm-audit.jsonl")]
     pub audit: PathBuf,
+    #[command(flatten)]
+    pub way: Way,
 }
 
 impl Given {

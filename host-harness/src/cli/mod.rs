@@ -23,6 +23,7 @@ mod progress;
 mod serve;
 mod session;
 mod sim;
+mod way;
 
 use clap::{Parser, Subcommand};
 use host_harness::runtime::LoadError;

@@ -107,7 +107,7 @@ impl Serve {
         let limits = self.effort.delivery();
         let pacing = Pacing::new(&limits, Arc::new(SystemClock));
         let witness = Witness::new(pacing.clone());
-        let session = Session::of(&component, &settings, &self.given.audit).credential(credential);
+        let session = Session::of(&component, &settings, &self.given.audit).credential(credential).way(&self.given.way);
         let session = session.observer(witness.clone()).limits(self.effort.runtime()).open().await?;
         let hooks = Sandboxed::new(session.into_plugin(), witness);
         let outbox = Outbox::builder(store, hooks).limits(limits).pacing(pacing);

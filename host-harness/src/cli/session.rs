@@ -1,8 +1,8 @@
 //! A plugin in its sandbox, ready to be called: what the commands that call it have in common.
 
-use super::{Misuse, progress::Progress};
+use super::{Misuse, progress::Progress, way::Way};
 use anyhow::{Context as _, Result, anyhow};
-use host_harness::grant::{AuditLog, Credential, Egress, Grant, Observer};
+use host_harness::grant::{AuditLog, Credential, Grant, Observer};
 use host_harness::guest;
 use host_harness::runtime::{Host, Plugin, limits::Limits};
 use host_harness::settings::Settings;
@@ -26,13 +26,23 @@ pub struct Opening<'a> {
     observer: Option<Arc<dyn Observer>>,
     limits: Limits,
     only_reads: bool,
+    way: Way,
 }
 
 impl Session {
     /// A plugin from this component, granted the instance that the settings name; what it does is written to `audit`.
     pub fn of<'a>(component: &'a Path, settings: &'a Settings, audit: &'a Path) -> Opening<'a> {
         let limits = Limits::default();
-        Opening { component, settings, audit, credential: None, observer: None, limits, only_reads: false }
+        Opening {
+            component,
+            settings,
+            audit,
+            credential: None,
+            observer: None,
+            limits,
+            only_reads: false,
+            way: Way::default(),
+        }
     }
 
     /// The plugin itself.
@@ -57,6 +67,11 @@ impl Opening<'_> {
         Self { limits, ..self }
     }
 
+    /// How the instance is reached.
+    pub fn way(self, way: &Way) -> Self {
+        Self { way: way.clone(), ..self }
+    }
+
     /// Nothing may be changed at the instance, whatever the plugin would do.
     pub fn only_reads(self, only_reads: bool) -> Self {
         Self { only_reads, ..self }
@@ -65,24 +80,25 @@ impl Opening<'_> {
     /// Loads the component. Settings that the plugin cannot use are told here, with the line that they stand on, before
     /// anything is sent.
     pub async fn open(self) -> Result<Session> {
-        let Self { component, settings, audit, credential, observer, limits, only_reads } = self;
+        let Self { component, settings, audit, credential, observer, limits, only_reads, way } = self;
         let host = Host::new(limits)?;
         // Where there is no workspace any more, every start compiles.
         let host = match host.clone().with_cache(Path::new(COMPILED)) {
             Ok(host) => host,
             Err(_) => host,
         };
-        let egress = Egress::to(settings.url()).map_err(|error| at(settings, "instance.url", &error.to_string()))?;
+        let egress = way.egress(settings.url()).map_err(|error| at(settings, "instance.url", &error.to_string()))?;
         let egress = if only_reads { egress.reads_only() } else { egress };
         let audit = AuditLog::open(audit).with_context(|| format!("cannot keep the audit log {}", audit.display()))?;
-        let mut grant = Grant::builder(settings.to_json(), egress, Arc::new(audit));
+        let mut grant = way.add_to(Grant::builder(settings.to_json(), egress, Arc::new(audit)))?;
         if let Some(credential) = credential {
             grant = grant.credential(credential);
         }
         if let Some(observer) = observer {
             grant = grant.observer(observer);
         }
-        let plugin = host.load(component)?.plugin(grant.build()?)?;
+        let grant = grant.build().map_err(|error| Misuse(error.to_string()))?;
+        let plugin = host.load(component)?.plugin(grant)?;
         let findings = plugin.validate(&settings.to_json()).await?;
         match findings.into_iter().find(|finding| finding.health == Health::Broken) {
             Some(finding) => Err(unusable(settings, finding)),

@@ -23,6 +23,7 @@ impl Addresses {
         };
         match self {
             Self::Loopback => address.is_loopback(),
+            _ if is_metadata(address) => false,
             Self::Private => is_private(address) || is_public(address),
             Self::Public => is_public(address),
         }
@@ -49,8 +50,16 @@ fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private() || matches!(v4.octets(), [100, 64..=127, ..]),
-        // AWS keeps its metadata at fd00:ec2::254.
-        IpAddr::V6(v6) => v6.is_unique_local() && !matches!(v6.segments(), [0xfd00, 0xec2, ..]),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    }
+}
+
+/// Where clouds tell a machine its own secrets, beside the link-local addresses, which are neither public nor private:
+/// AWS by IPv6, Azure's wire server, Alibaba's metadata.
+fn is_metadata(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => matches!(v4.octets(), [168, 63, 129, 16] | [100, 100, 100, 200]),
+        IpAddr::V6(v6) => matches!(v6.segments(), [0xfd00, 0xec2, ..]),
     }
 }
 

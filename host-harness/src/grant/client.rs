@@ -5,6 +5,7 @@ use super::egress::Egress;
 use crate::runtime::limits::CONNECT_TIMEOUT;
 use reqwest::{Certificate, Client, Proxy, redirect, tls};
 use std::error::Error as _;
+use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 use wasmtime_wasi_http::Error;
@@ -17,7 +18,7 @@ const KEPT: usize = 32;
 const REPLY_FIELDS: usize = 200;
 
 /// Which proxy stands between the host and ServiceNow.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Route {
     /// What the environment says: `HTTPS_PROXY`, else `ALL_PROXY`, in either case, and `NO_PROXY`.
     #[default]
@@ -26,6 +27,17 @@ pub enum Route {
     Direct,
     /// This one, by its URL, which may hold a user name and password for it.
     Through(String),
+}
+
+impl fmt::Debug for Route {
+    /// The proxy's URL may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Environment => "Environment",
+            Self::Direct => "Direct",
+            Self::Through(_) => "Through(…)",
+        })
+    }
 }
 
 /// Why there is no client.
@@ -46,7 +58,8 @@ pub enum ClientError {
 pub(super) fn client(egress: &Egress, route: &Route, ca_bundle: Option<&[u8]>) -> Result<Client, ClientError> {
     // An embedder that chose a provider keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let proxy = if egress.is_https() { proxy(route, egress.host())? } else { None };
+    let variable = |name: &str| std::env::var(name).ok();
+    let proxy = if egress.is_https() { proxy(route, egress.host(), variable)? } else { None };
     let judging = Judging {
         addresses: egress.addresses(),
         proxy: proxy.as_ref().and_then(|url| url.host_str()).map(str::to_owned),
@@ -78,30 +91,33 @@ pub(super) fn client(egress: &Egress, route: &Route, ca_bundle: Option<&[u8]>) -
 }
 
 /// The proxy for a host. The environment is read here and not by the client, so that the proxy's own host is known: the
-/// administrator may have it in a private network, where no granted name leads.
-fn proxy(route: &Route, host: &str) -> Result<Option<url::Url>, ClientError> {
+/// administrator may have it in a private network, where no granted name leads. `HTTP_PROXY` is not among what is asked for:
+/// a grant of `http` is for this machine.
+pub(super) fn proxy(
+    route: &Route,
+    host: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<url::Url>, ClientError> {
+    // One that is empty is as good as none.
+    let set = |name: &str| {
+        let either = [name.to_lowercase(), name.to_owned()];
+        either.iter().find_map(|name| variable(name).filter(|value| !value.is_empty()))
+    };
     let text = match route {
         Route::Direct => return Ok(None),
         Route::Through(url) => url.clone(),
-        Route::Environment => {
-            let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-            let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-            match names.into_iter().find_map(set) {
-                Some(url) if !excepted(host) => url,
-                _ => return Ok(None),
-            }
-        }
+        Route::Environment => match set("HTTPS_PROXY").or_else(|| set("ALL_PROXY")) {
+            Some(url) if !no_proxy(&set("NO_PROXY").unwrap_or_default(), host) => url,
+            _ => return Ok(None),
+        },
     };
     let text = if text.contains("://") { text } else { format!("http://{text}") };
-    url::Url::parse(&text).ok().filter(url::Url::has_host).map(Some).ok_or(ClientError::Proxy)
+    let url = url::Url::parse(&text).ok().filter(url::Url::has_host).ok_or(ClientError::Proxy)?;
+    // What the client cannot speak to would be left out without a word, and the way around it taken.
+    if matches!(url.scheme(), "http" | "https") { Ok(Some(url)) } else { Err(ClientError::Proxy) }
 }
 
 /// Whether `NO_PROXY` names it: `*`, the host itself, or a domain that it is in.
-fn excepted(host: &str) -> bool {
-    let list = ["no_proxy", "NO_PROXY"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default();
-    no_proxy(&list, host)
-}
-
 pub(super) fn no_proxy(list: &str, host: &str) -> bool {
     list.split(',').map(|entry| entry.trim().trim_start_matches('.')).filter(|entry| !entry.is_empty()).any(|entry| {
         let domain = entry.to_ascii_lowercase();

@@ -126,7 +126,7 @@ impl Sending {
             Err(failed) => Outcome::Failed(failed.why.clone()),
         };
         self.grant.observe(|observer| observer.exchanged(&exchange));
-        outcome.map_err(|failed| failed.error)
+        outcome.or_else(|failed| *failed.told)
     }
 
     /// The whole of a request's body, within its limits.
@@ -167,7 +167,7 @@ impl Sending {
         // The client's reader of URLs is another than the one that was judged by: what it made of it is judged again.
         let same = request.url().as_str().parse().is_ok_and(|uri| egress.judge(&parts.method, &uri).is_ok());
         if !same {
-            return Err(Failed { error: Error::HttpRequestUriInvalid, why: "its URL has two readings".into() });
+            return Err(Failed::new(Error::HttpRequestUriInvalid, "its URL has two readings"));
         }
         for (name, value) in &parts.headers {
             if !headers::is_forbidden(name) && !headers::is_dropped(name) {
@@ -198,7 +198,7 @@ impl Sending {
         match timeout(most, credential).await {
             Ok(Ok(said)) => Ok(said),
             Ok(Err(error)) => Err(self.no_credential(&error)),
-            Err(_) => Err(Failed { error: Error::HttpResponseTimeout, why: format!("no token within {most:?}") }),
+            Err(_) => Err(Failed::new(Error::HttpResponseTimeout, format!("no token within {most:?}"))),
         }
     }
 
@@ -218,7 +218,7 @@ impl Sending {
         let between = clamp(self.options.between_bytes_timeout, limits.read_timeout);
         let mut reply = timeout(first, self.grant.client.execute(request))
             .await
-            .map_err(|_| Failed { error: Error::HttpResponseTimeout, why: format!("no reply within {first:?}") })?
+            .map_err(|_| Failed::new(Error::HttpResponseTimeout, format!("no reply within {first:?}")))?
             .map_err(Failed::sending)?;
         let secrets = authorization.map_or(&[][..], |authorization| &authorization.secrets);
         let (status, headers) = (reply.status(), self.reply_headers(reply.headers(), secrets)?);
@@ -227,18 +227,16 @@ impl Sending {
         loop {
             let piece = timeout(between, reply.chunk())
                 .await
-                .map_err(|_| Failed {
-                    error: Error::ConnectionReadTimeout,
-                    why: format!("nothing more of the reply within {between:?}"),
+                .map_err(|_| {
+                    let why = format!("nothing more of the reply within {between:?}");
+                    Failed::new(Error::ConnectionReadTimeout, why)
                 })?
                 .map_err(Failed::sending)?;
             let Some(piece) = piece else { break };
             frames += 1;
             if frames > limits.reply_frames || body.len() + piece.len() > limits.reply_bytes {
-                return Err(Failed {
-                    error: Error::HttpResponseBodySize(u64::try_from(limits.reply_bytes).ok()),
-                    why: format!("the reply is larger than {} bytes, or in too many pieces", limits.reply_bytes),
-                });
+                let why = format!("the reply is larger than {} bytes, or in too many pieces", limits.reply_bytes);
+                return Err(Failed::new(Error::HttpResponseBodySize(u64::try_from(limits.reply_bytes).ok()), why));
             }
             body.extend_from_slice(&piece);
         }
@@ -254,10 +252,8 @@ impl Sending {
         let most = self.meter.limits.reply_header_bytes;
         let bytes: usize = sent.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if bytes > most {
-            return Err(Failed {
-                error: Error::HttpResponseHeaderSectionSize(u32::try_from(bytes).ok()),
-                why: format!("the reply's header fields are larger than {most} bytes"),
-            });
+            let why = format!("the reply's header fields are larger than {most} bytes");
+            return Err(Failed::new(Error::HttpResponseHeaderSectionSize(u32::try_from(bytes).ok()), why));
         }
         let mut kept = HeaderMap::new();
         for (name, value) in sent {
@@ -276,10 +272,9 @@ impl Sending {
 
     fn no_credential(&self, error: &super::CredentialError) -> Failed {
         let why = error.to_string();
-        let note = Note::new("credential.unavailable").with("why", &why);
-        match self.log(note) {
-            Ok(()) => Failed { error: error.to_http(), why },
-            Err(error) => Failed { error, why },
+        match self.log(Note::new("credential.unavailable").with("why", &why)) {
+            Ok(()) => Failed { told: Box::new(error.to_guest()), why },
+            Err(error) => Failed::new(error, why),
         }
     }
 
@@ -293,17 +288,21 @@ impl Sending {
     }
 }
 
-/// A request without a reply.
+/// A request that was not answered.
 struct Failed {
-    /// For the guest.
-    error: Error,
+    /// What the guest gets.
+    told: Box<Result<Response<Bytes>, Error>>,
     /// For people.
     why: String,
 }
 
 impl Failed {
+    fn new(error: Error, why: impl Into<String>) -> Self {
+        Self { told: Box::new(Err(error)), why: why.into() }
+    }
+
     fn sending(error: reqwest::Error) -> Self {
-        Self { error: error_of(&error), why: chain(&error) }
+        Self::new(error_of(&error), chain(&error))
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Inspection {
     pub digest: String,
     /// How many bytes it has.
     pub bytes: usize,
+    /// The version of `openfactory:itsm` that it was built for; none where it has nothing of that package.
+    pub version: Option<String>,
     /// Its imports by full name, and what a host does about each.
     pub imports: Vec<(String, Class)>,
     /// Its exports by full name.
@@ -67,15 +69,20 @@ impl Inspection {
     /// [`LoadError::NotAComponent`].
     pub fn of(what: &str, bytes: &[u8]) -> Result<Self, LoadError> {
         let interface = Interface::of(what, bytes)?;
-        let imports = interface.imports().into_iter().map(|name| {
+        let (imports, exports) = (interface.imports(), interface.exports());
+        let versions = imports.iter().chain(&exports).filter_map(|name| built_for(name));
+        // One that is not this host's says more than one that is.
+        let version = versions.max_by_key(|version| *version != itsm_contract::VERSION).map(str::to_owned);
+        let classed = |name: String| {
             let class = class(&name);
             (name, class)
-        });
+        };
         Ok(Self {
             digest: crate::guest::digest(bytes),
             bytes: bytes.len(),
-            imports: imports.collect(),
-            exports: interface.exports(),
+            version,
+            imports: imports.into_iter().map(classed).collect(),
+            exports,
             difference: contract()?.first_difference(&interface),
         })
     }
@@ -91,10 +98,8 @@ impl Inspection {
     /// [`LoadError::Version`], [`LoadError::NoMapping`], [`LoadError::Refused`], [`LoadError::Missing`] or
     /// [`LoadError::Contract`], in this order.
     pub fn admit(&self, what: &str) -> Result<(), LoadError> {
-        let names = self.imports.iter().map(|(name, _)| name).chain(&self.exports);
-        let versions = names.filter_map(|name| name.strip_prefix("openfactory:itsm/")?.split_once('@'));
-        if let Some((_, version)) = versions.into_iter().find(|(_, version)| *version != itsm_contract::VERSION) {
-            return Err(LoadError::Version { what: what.into(), built_for: version.into() });
+        if let Some(version) = self.version.as_ref().filter(|version| *version != itsm_contract::VERSION) {
+            return Err(LoadError::Version { what: what.into(), built_for: version.clone() });
         }
         let refused: Vec<&str> = self.of_class(Class::Refused).collect();
         if refused == [MAPPING] {
@@ -115,6 +120,11 @@ impl Inspection {
             None => Ok(()),
         }
     }
+}
+
+/// The contract's version in the name of one of its interfaces.
+fn built_for(name: &str) -> Option<&str> {
+    Some(name.strip_prefix("openfactory:itsm/")?.split_once('@')?.1)
 }
 
 /// The contract, parsed once.

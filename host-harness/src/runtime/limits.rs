@@ -54,8 +54,15 @@ pub const AUDIT_BYTES: usize = 8 * MIB;
 pub const STDIO_BYTES: usize = 64 * KIB;
 /// Writes to standard output and error, empty ones included.
 pub const STDIO_WRITES: usize = 10_000;
-/// Bytes of an event as JSON: 10,000 waiting gates with their approvals, three times over.
-pub const EVENT_BYTES: usize = 32 * MIB;
+/// Bytes of randomness in one call. A hash map's seed is 16; Python asks for some hundred.
+pub const RANDOM_BYTES: u64 = 64 * 1024;
+/// Bytes of an event as JSON, with the contents of its files: as much as one request may carry to ServiceNow. 10,000 waiting
+/// gates with their approvals are half of it.
+pub const EVENT_BYTES: usize = 16 * MIB;
+/// Bytes of an event as JSON without the contents of its files. In the sandbox a byte of them takes up to 42 (a list of empty
+/// texts does), and [`MEMORY`] must hold that with room for an interpreter. A deployment onto 1,000 systems has under
+/// 500 KiB.
+pub const EVENT_FIELD_BYTES: usize = 2 * MIB;
 /// Bytes of a component: Python's is 38 MiB before it is stripped.
 pub const COMPONENT_BYTES: usize = 64 * MIB;
 /// Until a connection stands, TLS included.
@@ -111,8 +118,12 @@ pub struct Limits {
     pub stdio_bytes: usize,
     /// See [`STDIO_WRITES`].
     pub stdio_writes: usize,
+    /// See [`RANDOM_BYTES`].
+    pub random_bytes: u64,
     /// See [`EVENT_BYTES`].
     pub event_bytes: usize,
+    /// See [`EVENT_FIELD_BYTES`].
+    pub event_field_bytes: usize,
     /// See [`COMPONENT_BYTES`].
     pub component_bytes: usize,
     /// Until a connection stands; no longer than [`CONNECT_TIMEOUT`], and a shorter one that the guest asks for is kept.
@@ -147,12 +158,39 @@ impl Default for Limits {
             audit_bytes: AUDIT_BYTES,
             stdio_bytes: STDIO_BYTES,
             stdio_writes: STDIO_WRITES,
+            random_bytes: RANDOM_BYTES,
             event_bytes: EVENT_BYTES,
+            event_field_bytes: EVENT_FIELD_BYTES,
             component_bytes: COMPONENT_BYTES,
             connect_timeout: CONNECT_TIMEOUT,
             reply_timeout: REPLY_TIMEOUT,
             read_timeout: READ_TIMEOUT,
         }
+    }
+}
+
+impl Limits {
+    /// Every limit by its name, what it allows, and in which unit: for people.
+    pub fn figures(&self) -> Vec<(&'static str, u64, &'static str)> {
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let mut figures: Vec<_> =
+            Limit::ALL.iter().map(|limit| (limit.name(), limit.allowed(self), limit.unit())).collect();
+        // Those that end no call: what is over them is cut, refused beforehand, or told to the guest.
+        figures.extend([
+            ("reply-bytes", count(self.reply_bytes), "bytes"),
+            ("reply-frames", count(self.reply_frames), "pieces"),
+            ("reply-header-bytes", count(self.reply_header_bytes), "bytes"),
+            ("stdio-bytes", count(self.stdio_bytes), "bytes"),
+            ("random-bytes", self.random_bytes, "bytes"),
+            ("event-bytes", count(self.event_bytes), "bytes"),
+            ("event-field-bytes", count(self.event_field_bytes), "bytes"),
+            ("component-bytes", count(self.component_bytes), "bytes"),
+            ("connect-timeout", millis(self.connect_timeout), "ms"),
+            ("reply-timeout", millis(self.reply_timeout), "ms"),
+            ("read-timeout", millis(self.read_timeout), "ms"),
+        ]);
+        figures
     }
 }
 
@@ -197,6 +235,27 @@ pub enum Limit {
 }
 
 impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Fuel,
+        Self::WallClock,
+        Self::Memory,
+        Self::Memories,
+        Self::Tables,
+        Self::TableElements,
+        Self::Instances,
+        Self::Resources,
+        Self::Stack,
+        Self::HostcallBytes,
+        Self::RequestBytes,
+        Self::RequestFrames,
+        Self::RequestHeaderBytes,
+        Self::Exchanges,
+        Self::AuditEntries,
+        Self::AuditBytes,
+        Self::StdioWrites,
+    ];
+
     /// The name of the field of [`Limits`].
     pub fn name(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@
 //!
 //! let host = Host::new(Limits::default())?.with_cache("target/compiled".as_ref())?;
 //! let plugin = host.load("servicenow.wasm".as_ref())?.plugin(grant)?;
-//! let call = Call::from_json(Hook::OnBuildRequested, r#"{"delivery": …}"#, plugin.limits().event_bytes)?;
+//! let call = Call::from_json(Hook::OnBuildRequested, r#"{"delivery": …}"#, plugin.limits())?;
 //! let reply = plugin.call(&call).await?;
 //! println!("{}", serde_json::to_string_pretty(&reply)?);
 //! # Ok(())
@@ -19,6 +19,7 @@
 
 mod bindings;
 mod cache;
+mod call;
 mod error;
 mod facts;
 mod hook;
@@ -29,16 +30,19 @@ pub mod limits;
 mod meter;
 mod modules;
 mod plugin;
+mod reply;
 mod sandbox;
 mod stdio;
 mod text;
 
+pub use call::{Call, EventError, Waits};
 pub use error::{Blame, CallError, LoadError, Trapped};
-pub use hook::{Call, EventError, Hook, Reply, Waits};
+pub use hook::Hook;
 pub use host::{Host, Loaded};
 pub use inspect::{Class, Inspection};
 pub(crate) use meter::{End, Meter};
 pub use plugin::Plugin;
+pub use reply::Reply;
 pub use sandbox::Panic;
 pub use text::plain;
 

@@ -5,12 +5,14 @@
 //! record. The audit log says so.
 
 use super::bindings::ItsmPlugin;
+use super::call::{Call, Waits};
 use super::error::{Blame, CallError, diagnose, ended};
 use super::facts::Facts;
-use super::hook::{Call, Hook, Reply, Waits};
+use super::hook::Hook;
 use super::host::Loaded;
 use super::limits::{Limit, Limits};
 use super::meter::{End, Meter};
+use super::reply::Reply;
 use super::sandbox::Sandbox;
 use crate::grant::audit::{Note, Who};
 use crate::grant::{AuditError, Grant, Usage};

@@ -16,8 +16,6 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-/// Bytes of randomness in one call. A hash map's seed is 16; Python asks for some hundred.
-const RANDOM_BYTES: u64 = 64 * 1024;
 /// The action by which the plugin's panic hook says what went wrong, with `message` and `location`.
 const PANICKED: &str = "plugin.panicked";
 
@@ -54,7 +52,7 @@ impl Sandbox {
         let wasi = WasiCtx::builder()
             .stdout(printed.clone())
             .stderr(printed.clone())
-            .max_random_size(RANDOM_BYTES)
+            .max_random_size(limits.random_bytes)
             .allow_tcp(false)
             .allow_udp(false)
             .build();

@@ -35,7 +35,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// Bytes of an event as JSON: evidence with its attachments, as much as one call of a plugin may send.
-pub const EVENT_BYTES: usize = 16 * 1024 * 1024;
+pub const EVENT_BYTES: usize = crate::runtime::limits::EVENT_BYTES;
 
 /// Requests that are held at once until their event is settled.
 pub const HELD: usize = 1_024;

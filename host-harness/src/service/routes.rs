@@ -5,6 +5,7 @@ use super::problem::Refusal;
 use super::wait;
 use crate::delivery::{AcceptError, Accepted, RetryError, State as EventState, StoreError};
 use crate::evidence::junit;
+use crate::runtime::{Call, limits::Limits};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -153,19 +154,13 @@ async fn parse(body: axum::body::Bytes) -> Result<Event, Refusal> {
 }
 
 fn read(body: &[u8]) -> Result<Event, Refusal> {
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
     let invalid = |summary| {
         let remedy = "send the event as the contract writes it: {\"build-requested\": {…}}, {\"build-finished\": {…}}, \
                       {\"failed\": {…}} or {\"deploy\": {…}}";
         Refusal::invalid(summary, remedy)
     };
-    let event: Event = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let at = if path == "." { String::new() } else { format!(" at `{path}`") };
-        invalid(format!("the event is not understood{at}: {}", error.into_inner()))
-    })?;
-    deserializer.end().map_err(|error| invalid(format!("the event is followed by something else: {error}")))?;
-    Ok(event)
+    let text = std::str::from_utf8(body).map_err(|error| invalid(format!("the event is no UTF-8: {error}")))?;
+    Call::event_from_json(text, &Limits::default()).map_err(|error| invalid(error.to_string()))
 }
 
 fn refuse(error: AcceptError) -> Refusal {

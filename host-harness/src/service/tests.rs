@@ -132,7 +132,7 @@ async fn what_is_no_event_is_refused_by_name_and_changes_nothing() {
         (unknown, "colour"),
         (missing, "image"),
         (json!({ "exploded": {} }), "exploded"),
-        (json!(7), "the event is not understood"),
+        (json!(7), "the event is wrong"),
         (serde_json::to_value(failure("", "b1")).unwrap(), "delivery.key"),
     ] {
         let (code, refusal) = served.post("/v1/events", &body).await;

@@ -42,9 +42,7 @@ impl Transport for Http {
 
 fn outgoing(origin: &Origin, request: &Request) -> Result<OutgoingRequest, SendError> {
     let headers = Fields::new();
-    let set = |name: &str, value: &str| {
-        headers.append(name, value.as_bytes()).map_err(|error| SendError::Lost(format!("header {name}: {error:?}")))
-    };
+    let set = |name: &str, value: &str| headers.append(name, value.as_bytes()).map_err(|_| unexpected(name));
     set("accept", "application/json")?;
     if let Some(kind) = &request.content_type {
         set("content-type", kind)?;
@@ -121,7 +119,24 @@ fn refused(code: ErrorCode) -> SendError {
         | ErrorCode::ConnectionWriteTimeout
         | ErrorCode::HttpResponseTimeout
         | ErrorCode::DnsTimeout => SendError::TimedOut,
-        other => SendError::Lost(format!("{other:?}")),
+        other => SendError::Lost(words(&other).into()),
+    }
+}
+
+/// What the host's error means, for a person who looks at the instance, the network between, or the host.
+fn words(code: &ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::DnsError(_) => "its name cannot be resolved",
+        ErrorCode::ConnectionRefused => "nobody listens at its port",
+        ErrorCode::ConnectionTerminated => "the connection was closed before the reply",
+        ErrorCode::ConnectionLimitReached => "the host has too many connections",
+        ErrorCode::DestinationNotFound | ErrorCode::DestinationIpUnroutable => "no route leads to it",
+        ErrorCode::DestinationUnavailable => "it, its token endpoint or the proxy is not available",
+        ErrorCode::TlsCertificateError => "its certificate is not trusted: a CA bundle of the host's may be missing",
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => "TLS could not be agreed on",
+        ErrorCode::HttpResponseIncomplete => "the reply broke off",
+        ErrorCode::HttpProtocolError => "what came back is no HTTP",
+        _ => "the host's audit log or its own output says why",
     }
 }
 

@@ -75,11 +75,10 @@ fn reach(plugin: &Plugin) -> Vec<Finding> {
         Err(error) => error,
     };
     match error.kind {
-        Kind::CredentialRefused | Kind::CredentialUnavailable => {
-            let reached = if error.kind == Kind::CredentialRefused {
-                ok(instance)
-            } else {
-                skipped(instance, "without a credential nothing is sent")
+        Kind::CredentialRefused | Kind::TokenRefused | Kind::CredentialUnavailable => {
+            let reached = match error.kind {
+                Kind::CredentialUnavailable => skipped(instance, "without a credential nothing is sent"),
+                _ => ok(instance),
             };
             vec![reached, broken(credential, error.problem())]
         }
@@ -98,6 +97,7 @@ fn ends_it(kind: Kind) -> bool {
         Kind::EgressDenied
             | Kind::CredentialUnavailable
             | Kind::CredentialRefused
+            | Kind::TokenRefused
             | Kind::Unreachable
             | Kind::TimedOut
             | Kind::Unavailable

@@ -51,6 +51,8 @@ pub enum Kind {
     Unreachable,
     /// 401.
     CredentialRefused,
+    /// 401 that the host tells of the token endpoint: it gives this client no token.
+    TokenRefused,
     /// 403 by a record's or table's access rule.
     AclDenied,
     /// 403 by the REST API's own access rule.
@@ -115,8 +117,8 @@ impl Kind {
                 "the host does not let the plugin send this request",
                 "grant the instance's origin to the plugin, and check `instance.url` in the settings"),
             Self::CredentialUnavailable => ("host.credential-unavailable", Configure,
-                "the host has no credential for this instance, or ServiceNow gave no token for it",
-                "give the host the credential that `instance.credential` names, such as with --credential NAME=env:VARIABLE; for OAuth, check client id and secret, and that glide.oauth.inbound.client.credential.grant_type.enabled is true; the host's audit log says what happened"),
+                "the host has no credential for this instance",
+                "give the host the credential that `instance.credential` names, such as with --credential NAME=env:VARIABLE; the host's audit log says what happened"),
             Self::ReplyTooLarge => ("host.reply-too-large", Give,
                 "ServiceNow's reply is larger than the host passes on",
                 "raise the host's limit for replies"),
@@ -129,6 +131,9 @@ impl Kind {
             Self::CredentialRefused => ("servicenow.credential-refused", Configure,
                 "ServiceNow refused the credential",
                 "check user and password or client secret, that the user is active and not locked out, and that it may use this kind of login"),
+            Self::TokenRefused => ("servicenow.token-refused", Configure,
+                "ServiceNow's token endpoint refused the client",
+                "check client id and client secret, that glide.oauth.inbound.client.credential.grant_type.enabled is true, and that the registry entry is active and has an OAuth application user"),
             Self::AclDenied => ("servicenow.acl-denied", Configure,
                 "an access rule in ServiceNow forbids this",
                 "give the integration user the roles for this table (itil, sn_change_write, sn_incident_write)"),
@@ -269,6 +274,7 @@ fn classify(status: u16, message: &str, detail: &str) -> Kind {
     let says = |words: &str| message.contains(words) || detail.contains(words);
     match status {
         300..=399 => Kind::Redirected,
+        401 if says("token endpoint refused the client") => Kind::TokenRefused,
         401 => Kind::CredentialRefused,
         403 if says("Business Rule") => Kind::BusinessRule,
         403 if says("Data Policy") || says("mandatory") => Kind::DataPolicy,
@@ -321,6 +327,16 @@ mod tests {
         assert_eq!(forbidden("something new"), Kind::Forbidden);
         let query = r#"{"error":{"message":"Insufficient rights to query records","detail":null},"status":"failure"}"#;
         assert_eq!(reply(403, query).kind, Kind::QueryDenied);
+    }
+
+    /// The host tells it as ServiceNow tells its errors.
+    #[test]
+    fn a_client_without_a_token_is_told_from_a_refused_credential() {
+        let told = r#"{"error":{"message":"The token endpoint refused the client","detail":"401 Unauthorized: invalid_client"}}"#;
+        let error = reply(401, told);
+        assert_eq!(error.kind, Kind::TokenRefused);
+        assert!(error.detail.unwrap().contains("invalid_client"));
+        assert_eq!(reply(401, r#"{"error":{"message":"User is not authenticated"}}"#).kind, Kind::CredentialRefused);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Appending.
 
+use super::read::STRANGE_HALF;
 use super::seal::{Checkpoint, Link, hash};
 use super::{AuditError, Entry, LINE_BYTES, Who};
 use itsm_contract::types::{Attribute, Ticket, Timestamp};
@@ -178,50 +179,50 @@ impl Files {
                 _ => Err(AuditError::NoCheckpoint { path: path.to_owned(), checkpoint: checkpoint_path.to_owned() }),
             };
         };
-        let last = self.last_line(path, length)?;
-        let ends_at = |link: &Link| match &last {
+        let End { line, half } = self.last_line(path, length)?;
+        let ends_at = |link: &Link| match &line {
             Some(line) => hash(line) == link.hash,
             None => link.seq == 0,
         };
-        if let Some(announced) = checkpoint.announced.filter(|announced| ends_at(announced)) {
-            return Ok(announced);
+        let broken =
+            |seq: u64, why: &str| AuditError::Broken { path: path.to_owned(), line: seq.max(1), why: why.into() };
+        let end = match &checkpoint.announced {
+            Some(announced) if ends_at(announced) => announced.clone(),
+            _ if ends_at(&checkpoint.written) => checkpoint.written.clone(),
+            _ => {
+                let why = "is not the last line that was written: run `audit verify`, and move the log away to begin a new one";
+                return Err(broken(checkpoint.written.seq, why));
+            }
+        };
+        if !half.is_empty() {
+            if !checkpoint.left_by_a_crash(&end, &half) {
+                return Err(broken(end.seq.saturating_add(1), STRANGE_HALF));
+            }
+            let whole = length.saturating_sub(half.len() as u64);
+            self.log.set_len(whole).map_err(AuditError::file("repair", path))?;
         }
-        if ends_at(&checkpoint.written) {
-            return Ok(checkpoint.written);
-        }
-        let why = "is not the last line that was written: run `audit verify`, and move the log away to begin a new one";
-        Err(AuditError::Broken { path: path.to_owned(), line: checkpoint.written.seq.max(1), why: why.into() })
+        Ok(end)
     }
 
-    /// The last whole line. Half a line behind it, of a process that was killed as it wrote, is taken off.
-    fn last_line(&mut self, path: &Path, length: u64) -> Result<Option<Vec<u8>>, AuditError> {
+    /// The last whole line, and what stands behind it.
+    fn last_line(&mut self, path: &Path, length: u64) -> Result<End, AuditError> {
         // Two lines and their line feeds: the last whole one and half a one behind it.
         let window = length.min(2 * (LINE_BYTES as u64 + 1));
         let mut tail = Vec::new();
-        self.log.seek(SeekFrom::Start(length - window)).map_err(AuditError::file("read", path))?;
         let mut size = window.min(4096);
         loop {
             // Most lines are short: look at little first.
             self.log.seek(SeekFrom::Start(length - size)).map_err(AuditError::file("read", path))?;
             tail.clear();
             (&self.log).take(size).read_to_end(&mut tail).map_err(AuditError::file("read", path))?;
-            let ends: Vec<usize> =
-                tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect();
-            match ends.as_slice() {
-                [.., before, last] => {
-                    let line = tail.get(before + 1..*last).unwrap_or_default().to_vec();
-                    self.drop_half_a_line(path, length - size + *last as u64 + 1, length)?;
-                    return Ok(Some(line));
+            let mut pieces = tail.rsplitn(3, |byte| *byte == b'\n');
+            let half = pieces.next().unwrap_or_default().to_vec();
+            match (pieces.next(), pieces.next()) {
+                // What stands before the line is known to be another one, or nothing.
+                (Some(line), before) if before.is_some() || size == length => {
+                    return Ok(End { line: Some(line.to_vec()), half });
                 }
-                [last] if size == length => {
-                    let line = tail.get(..*last).unwrap_or_default().to_vec();
-                    self.drop_half_a_line(path, *last as u64 + 1, length)?;
-                    return Ok(Some(line));
-                }
-                [] if size == length => {
-                    self.drop_half_a_line(path, 0, length)?;
-                    return Ok(None);
-                }
+                (None, _) if size == length => return Ok(End { line: None, half }),
                 _ if size == window => {
                     let why = format!("is longer than {LINE_BYTES} bytes");
                     return Err(AuditError::Broken { path: path.to_owned(), line: 1, why });
@@ -230,13 +231,14 @@ impl Files {
             }
         }
     }
+}
 
-    fn drop_half_a_line(&mut self, path: &Path, whole: u64, length: u64) -> Result<(), AuditError> {
-        if whole < length {
-            self.log.set_len(whole).map_err(AuditError::file("repair", path))?;
-        }
-        Ok(())
-    }
+/// How a log ends.
+struct End {
+    /// The last whole line, without its line feed.
+    line: Option<Vec<u8>>,
+    /// What stands behind it.
+    half: Vec<u8>,
 }
 
 fn now() -> Timestamp {

@@ -9,8 +9,9 @@
 //! An entry is in the operating system's hands when [`AuditLog::append`] returns: it outlives the process, killed
 //! however. [`AuditLog::sync`] puts it on the disk, where it outlives the machine's power; the runtime does so at the
 //! end of each call. For each entry the checkpoint first announces the line, then the line is written, then the
-//! checkpoint confirms it. After a crash between the two the log ends at either, and both are whole; half a line is
-//! taken off when the next entry is written.
+//! checkpoint confirms it. After a crash between the two the log ends at either, and both are whole. Half of the announced
+//! line is told by [`verify`] and taken off when the next entry is written; anything else behind the last line is a
+//! forgery.
 //!
 //! Several processes may write one log: each takes the file's lock for one entry.
 //!

@@ -4,8 +4,8 @@ use super::seal::{Checkpoint, Link};
 use super::{AuditError, Entry, LINE_BYTES};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
-use std::path::Path;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Take};
+use std::path::{Path, PathBuf};
 
 /// A log that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,36 +14,32 @@ pub struct Verified {
     pub entries: u64,
     /// The hash of its last line, to be written down elsewhere; zeros where it is empty.
     pub head: String,
+    /// Bytes of half a line behind the last entry, which a process left that was killed as it wrote; 0 as a rule. It is
+    /// no entry, and the next append takes it off.
+    pub half_a_line: usize,
 }
 
-/// Proves that no line was altered, added, removed or moved, and that none is missing at the end.
+/// Proves that no line was altered, added, removed or moved, and that none is missing at the end. Others may append
+/// meanwhile: what is judged is the log as it was when this began.
 ///
 /// # Errors
 /// Names the first line that is broken, or what is missing.
 pub fn verify(path: &Path) -> Result<Verified, AuditError> {
     let checkpoint_path = Checkpoint::path(path);
-    let lines = Lines::open(path)?;
-    let mut file = match File::open(&checkpoint_path) {
-        Ok(file) => Some(file),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(AuditError::file("read", &checkpoint_path)(error)),
-    };
-    let checkpoint = match &mut file {
-        Some(file) => Checkpoint::read(file, &checkpoint_path)?,
-        None => None,
-    };
+    let (checkpoint, lines) = snapshot(path, &checkpoint_path)?;
     let mut chain = Chain { path, end: Link::origin(), doubt: None };
+    let mut half = Vec::new();
     for line in lines {
         let line = line?;
-        if !line.whole {
-            // What a killed process left is no line yet; the next append takes it off.
-            break;
+        if line.whole {
+            chain.add(&line.bytes)?;
+        } else {
+            half = line.bytes;
         }
-        chain.add(&line.bytes)?;
     }
     let Some(checkpoint) = checkpoint else {
         return match chain.end.seq {
-            0 => chain.finish(true),
+            0 if half.is_empty() => chain.finish(true, 0),
             _ => Err(AuditError::NoCheckpoint { path: path.to_owned(), checkpoint: checkpoint_path }),
         };
     };
@@ -58,7 +54,34 @@ pub fn verify(path: &Path) -> Result<Verified, AuditError> {
         return Err(AuditError::Broken { path: path.to_owned(), line: last + 1, why });
     }
     let sealed = chain.end == checkpoint.written || Some(&chain.end) == checkpoint.announced.as_ref();
-    chain.finish(sealed)
+    if sealed && !half.is_empty() && !checkpoint.left_by_a_crash(&chain.end, &half) {
+        chain.settle(true)?;
+        return Err(chain.broken(chain.end.seq + 1, STRANGE_HALF.into()));
+    }
+    chain.finish(sealed, half.len())
+}
+
+/// What is wrong with bytes at the end that no line feed follows and no crash explains.
+pub(super) const STRANGE_HALF: &str = "has no end and was added by something else than the host";
+
+/// Checkpoint and log as they are between two entries.
+fn snapshot(path: &Path, checkpoint_path: &Path) -> Result<(Option<Checkpoint>, Lines), AuditError> {
+    let mut file = match File::open(checkpoint_path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, Lines::open(path)?)),
+        Err(error) => return Err(AuditError::file("read", checkpoint_path)(error)),
+    };
+    // Where files have no locks, nobody could append at the same time either.
+    match file.lock_shared() {
+        Err(error) if error.kind() != ErrorKind::Unsupported => {
+            return Err(AuditError::file("lock", checkpoint_path)(error));
+        }
+        _ => {}
+    }
+    let checkpoint = Checkpoint::read(&mut file, checkpoint_path)?;
+    let lines = Lines::open(path)?;
+    // The lock goes with the file.
+    Ok((checkpoint, lines))
 }
 
 /// The chain as far as it was read. When a line does not follow from the one before it, either may be the altered one:
@@ -109,12 +132,12 @@ impl Chain<'_> {
         }
     }
 
-    fn finish(mut self, sealed: bool) -> Result<Verified, AuditError> {
+    fn finish(mut self, sealed: bool, half_a_line: usize) -> Result<Verified, AuditError> {
         self.settle(sealed)?;
         if !sealed {
             return Err(self.broken(self.end.seq, "was altered".into()));
         }
-        Ok(Verified { entries: self.end.seq, head: self.end.hash })
+        Ok(Verified { entries: self.end.seq, head: self.end.hash, half_a_line })
     }
 
     fn broken(&self, line: u64, why: String) -> AuditError {
@@ -169,10 +192,10 @@ struct Line {
     whole: bool,
 }
 
-/// Lines of bounded length.
+/// Lines of bounded length, of a log as long as it was when it was opened.
 struct Lines {
-    path: std::path::PathBuf,
-    file: BufReader<File>,
+    path: PathBuf,
+    file: Take<BufReader<File>>,
     read: u64,
     failed: bool,
 }
@@ -180,7 +203,8 @@ struct Lines {
 impl Lines {
     fn open(path: &Path) -> Result<Self, AuditError> {
         let file = File::open(path).map_err(AuditError::file("read", path))?;
-        Ok(Self { path: path.to_owned(), file: BufReader::new(file), read: 0, failed: false })
+        let length = file.metadata().map_err(AuditError::file("read", path))?.len();
+        Ok(Self { path: path.to_owned(), file: BufReader::new(file).take(length), read: 0, failed: false })
     }
 }
 

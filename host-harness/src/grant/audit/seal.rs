@@ -1,6 +1,7 @@
 //! The checkpoint: the number and the hash of the last line, in a file beside the log.
 
 use super::AuditError;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -74,6 +75,15 @@ impl Checkpoint {
             Ok(checkpoint) if whole => Ok(Some(checkpoint)),
             _ => Err(AuditError::BadCheckpoint { path: path.to_owned() }),
         }
+    }
+
+    /// Whether what stands behind the last whole line, without a line feed, is what a killed process left as it wrote the
+    /// line that is announced. A whole entry is that line or none of the host's.
+    pub fn left_by_a_crash(&self, end: &Link, half: &[u8]) -> bool {
+        let Some(announced) = self.announced.as_ref().filter(|_| *end == self.written) else { return false };
+        let beginning = format!("{{\"seq\":{},\"time\":\"", announced.seq);
+        let begins = half.starts_with(beginning.as_bytes()) || beginning.as_bytes().starts_with(half);
+        hash(half) == announced.hash || (begins && serde_json::from_slice::<IgnoredAny>(half).is_err())
     }
 
     /// Replaces it.

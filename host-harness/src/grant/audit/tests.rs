@@ -105,6 +105,49 @@ fn a_line_that_follows_the_chain_but_was_not_written_by_the_host_is_found() {
     assert!(AuditLog::open(&path).is_err(), "nothing is added to a log that is not to be trusted");
 }
 
+/// Every crash leaves half of the announced line; these are none of them.
+#[test]
+fn what_stands_behind_the_last_line_without_an_end_is_found() {
+    let (_folder, path) = log_of(3);
+    let text = fs::read_to_string(&path).unwrap();
+    let last = text.lines().last().unwrap();
+    let mut forged: Entry = serde_json::from_str(last).unwrap();
+    forged.seq = 4;
+    forged.previous = super::seal::hash(last.as_bytes());
+    let forged = serde_json::to_string(&forged).unwrap();
+    let refused = |behind: &str| {
+        fs::write(&path, format!("{text}{behind}")).unwrap();
+        assert_eq!(broken(&path), (4, "has no end and was added by something else than the host".into()), "{behind}");
+        assert!(AuditLog::open(&path).is_err(), "nothing is added to it");
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{text}{behind}"), "nor taken off");
+    };
+    for behind in [&forged, "x", "{\"seq\":4,\"time\":\"2026", "\0"] {
+        refused(behind);
+    }
+    // While a line is announced, too.
+    let checkpoint = super::seal::Checkpoint::path(&path);
+    let mut file = fs::OpenOptions::new().read(true).write(true).open(&checkpoint).unwrap();
+    let mut sealed = super::seal::Checkpoint::read(&mut file, &checkpoint).unwrap().unwrap();
+    sealed.announced = Some(super::seal::Link { seq: 4, hash: super::seal::hash(b"another line") });
+    sealed.write(&mut file, &checkpoint).unwrap();
+    for behind in [&forged, "x", "{\"seq\":5,\"time\":\"2026", "\0"] {
+        refused(behind);
+    }
+}
+
+#[test]
+fn a_log_that_is_written_to_meanwhile_is_whole() {
+    let (_folder, path) = log_of(1);
+    let log = AuditLog::open(&path).unwrap();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| (0..300).for_each(|_| log.append("test.entry", None, None, &[]).unwrap()));
+        while !writing.is_finished() {
+            verify(&path).unwrap();
+        }
+    });
+    assert_eq!(verify(&path).unwrap().entries, 301);
+}
+
 #[test]
 fn a_log_without_its_checkpoint_is_not_trusted() {
     let (_folder, path) = log_of(2);
@@ -131,7 +174,9 @@ fn a_process_killed_between_two_writes_leaves_a_log_that_is_whole() {
         fs::write(&path, &full[..length]).unwrap();
         announced.write(&mut file, &checkpoint).unwrap();
         let whole = if length == full.len() { 4 } else { 3 };
-        assert_eq!(verify(&path).unwrap().entries, whole);
+        let verified = verify(&path).unwrap();
+        let half = if whole == 4 { 0 } else { length - after.len() };
+        assert_eq!((verified.entries, verified.half_a_line), (whole, half), "half a line is told");
         AuditLog::open(&path).unwrap().append("test.after", None, None, &[]).unwrap();
         assert_eq!(verify(&path).unwrap().entries, whole + 1);
     }

@@ -98,26 +98,6 @@ fn a_ca_bundle_and_a_proxy_are_read_when_the_grant_is_made() {
     client(&egress, &Route::Through("proxy.example:3128".into()), None).unwrap();
 }
 
-#[tokio::test]
-async fn a_proxy_is_asked_for_a_tunnel_to_the_granted_origin() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let asked = tokio::spawn(async move {
-        let (mut connection, _) = listener.accept().await.unwrap();
-        let mut request = vec![0; 1024];
-        let length = tokio::io::AsyncReadExt::read(&mut connection, &mut request).await.unwrap();
-        String::from_utf8_lossy(&request[..length]).into_owned()
-    });
-    let egress = Egress::to("https://dev.service-now.com").unwrap();
-    let client =
-        client(&egress, &Route::Through(format!("http://user:pw@localhost:{}", address.port())), None).unwrap();
-    let failed = client.get("https://dev.service-now.com/api/x").send().await;
-    assert!(failed.is_err());
-    let asked = asked.await.unwrap();
-    assert!(asked.starts_with("CONNECT dev.service-now.com:443 HTTP/1.1\r\n"), "{asked}");
-    assert!(asked.contains("Basic dXNlcjpwdw=="), "{asked}");
-}
-
 #[test]
 fn no_proxy_names_hosts_and_domains() {
     use crate::grant::client::no_proxy;

@@ -120,17 +120,20 @@ async fn a_refused_client_is_for_the_administrator_and_a_sleeping_instance_for_l
     site.token_reply(StatusCode::UNAUTHORIZED, r#"{"error_description":"access_denied","error":"server_error"}"#);
     let error = party.authorization().await.err().unwrap();
     assert!(error.to_string().contains("401 Unauthorized (server_error)"), "{error}");
-    assert!(matches!(error.to_http(), Error::ConfigurationError));
+    let told = error.to_guest().unwrap();
+    assert_eq!(told.status(), StatusCode::UNAUTHORIZED, "the guest is told as ServiceNow tells it");
+    let body = String::from_utf8_lossy(told.body()).into_owned();
+    assert!(body.contains("The token endpoint refused the client") && body.contains("server_error"), "{body}");
     site.token_reply(StatusCode::BAD_REQUEST, r#"{"error":"no client has secret=one"}"#);
     let error = party.authorization().await.err().unwrap();
-    assert!(!format!("{error} {error:?}").contains("secret=one"), "the instance is not quoted: {error}");
+    assert!(!format!("{error} {error:?} {:?}", error.to_guest()).contains("secret=one"), "the instance is not quoted");
     for (status, body) in
         [(StatusCode::OK, "<html>Instance Hibernating page</html>"), (StatusCode::SERVICE_UNAVAILABLE, "")]
     {
         site.token_reply(status, body);
         let error = party.authorization().await.err().unwrap();
         assert!(matches!(error, CredentialError::Unavailable { .. }), "{error}");
-        assert!(matches!(error.to_http(), Error::DestinationUnavailable));
+        assert!(matches!(error.to_guest(), Err(Error::DestinationUnavailable)));
     }
 }
 
@@ -141,7 +144,36 @@ async fn an_unreachable_token_endpoint_has_the_connections_own_error() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     party.egress = Egress::to(&format!("http://{closed}")).unwrap();
     let error = party.authorization().await.err().unwrap();
-    assert!(matches!(error.to_http(), Error::ConnectionRefused), "{error}");
+    assert!(matches!(error.to_guest(), Err(Error::ConnectionRefused)), "{error}");
+}
+
+/// The instance's administrator replaces the secret first, and a token lives on until it expires.
+#[tokio::test]
+async fn a_client_secret_that_was_rotated_while_its_token_lived_is_read_again() {
+    let site = Site::start().await;
+    site.token_life(0);
+    let party = Party::new(&site, CLIENT);
+    assert_eq!(sent(&party.authorization().await.unwrap()), "authorization: Bearer token-number-1");
+    site.client_secret("secret=two");
+    assert!(
+        matches!(party.authorization().await, Err(CredentialError::TokenRefused { .. })),
+        "not yet where it is read"
+    );
+    party.rotate(&CLIENT.replace("secret=one", "secret=two"));
+    assert!(party.authorization().await.is_ok());
+    // And where it is there before the first refusal.
+    site.client_secret("secret=three");
+    party.rotate(&CLIENT.replace("secret=one", "secret=three"));
+    assert!(party.authorization().await.is_ok(), "no event fails for it");
+}
+
+#[tokio::test]
+async fn a_secret_is_looked_for_in_every_form_that_a_reply_may_give_it() {
+    let site = Site::start().await;
+    let party = Party::new(&site, r#"{"api-key": "a \"quoted\" key/1"}"#);
+    let authorization = party.authorization().await.unwrap();
+    let forms: Vec<_> = authorization.secrets.iter().map(|form| String::from_utf8_lossy(form).into_owned()).collect();
+    assert_eq!(forms, [r#"a "quoted" key/1"#, r#"a \"quoted\" key/1"#, "a+%22quoted%22+key%2F1"]);
 }
 
 #[test]

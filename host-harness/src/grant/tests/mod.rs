@@ -2,4 +2,5 @@
 
 mod client;
 mod credential;
+pub(crate) mod network;
 pub(crate) mod site;

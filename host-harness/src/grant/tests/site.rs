@@ -48,6 +48,8 @@ struct Tokens {
     given: u32,
     life: u64,
     reply: Option<(StatusCode, String)>,
+    /// The only one that gets tokens; none lets every client have them.
+    secret: Option<String>,
 }
 
 impl Site {
@@ -84,6 +86,11 @@ impl Site {
         self.state.tokens.lock().unwrap().life = seconds;
     }
 
+    /// From now on gives tokens to the client with this secret alone.
+    pub fn client_secret(&self, secret: &str) {
+        self.state.tokens.lock().unwrap().secret = Some(secret.into());
+    }
+
     /// What the token endpoint answers instead of a token.
     pub fn token_reply(&self, status: StatusCode, body: &str) {
         self.state.tokens.lock().unwrap().reply = Some((status, body.into()));
@@ -104,7 +111,7 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
     state.seen.lock().unwrap().push(seen.clone());
     let plain = |status: StatusCode, body: String| Response::builder().status(status).body(Body::from(body)).unwrap();
     if target == "/oauth_token.do" {
-        return token(&state);
+        return token(&state, &seen.body);
     }
     let authorization = seen.header("authorization").or(seen.header("x-sn-apikey")).unwrap_or_default().to_owned();
     let let_in = {
@@ -158,8 +165,13 @@ impl hyper::body::Body for Drip {
     }
 }
 
-fn token(state: &Shared) -> Response {
+fn token(state: &Shared, form: &[u8]) -> Response {
     let mut tokens = state.tokens.lock().unwrap();
+    let sent = url::form_urlencoded::parse(form).find(|(name, _)| name == "client_secret").map(|(_, secret)| secret);
+    if tokens.secret.is_some() && tokens.secret.as_deref() != sent.as_deref() {
+        let body = Body::from(r#"{"error_description":"access_denied","error":"invalid_client"}"#);
+        return Response::builder().status(StatusCode::UNAUTHORIZED).body(body).unwrap();
+    }
     tokens.given += 1;
     let body = format!(
         r#"{{"access_token":"token-number-{}","scope":"useraccount","token_type":"Bearer","expires_in":{}}}"#,

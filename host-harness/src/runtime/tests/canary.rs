@@ -3,11 +3,15 @@
 
 #![allow(unsafe_code)] // A memory of our own, which wasmtime takes by an unsafe trait.
 
+use super::ears;
 use super::scene::{Scene, hostile, request};
+use crate::grant::Route;
+use crate::grant::tests::network::{Gateway, HOST, Secure};
 use crate::guest::stock_component;
 use crate::runtime::{Host, limits::Limits};
 use http::StatusCode;
 use std::sync::{Arc, Mutex};
+use tokio_rustls::rustls::version::TLS13;
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 /// Bytes that one memory may have in these tests.
@@ -106,11 +110,11 @@ const CANARIES: [Canary; 3] = [
     Canary { source: r#"{"api-key": "canary-key-55e0"}"#, forms: &["canary-key-55e0"] },
 ];
 
-/// All that the host said in a scene.
+/// All that the host said in a scene, and what this process logged meanwhile.
 fn said(scene: &Scene) -> String {
     let log = std::fs::read_to_string(scene.folder.path().join("audit.jsonl")).unwrap();
     let exchanges = scene.watched.exchanges.lock().unwrap();
-    format!("{log}\n{exchanges:?}\n{:?}\n{:?}", scene.plugin, scene.plugin.grant())
+    format!("{log}\n{exchanges:?}\n{:?}\n{:?}\n{}", scene.plugin, scene.plugin.grant(), ears::heard())
 }
 
 fn found_nowhere(canary: &Canary, memories: &Memories, said: &str) {
@@ -131,6 +135,7 @@ async fn memory_is_looked_through_to_its_last_byte() {
 
 #[tokio::test]
 async fn no_secret_is_found_after_a_guest_that_looks_for_it() {
+    ears::listen();
     for canary in &CANARIES {
         let memories = Memories::default();
         let scene = Scene::setting().component(hostile().to_vec()).credential(canary.source).on(&memories.host()).await;
@@ -142,13 +147,53 @@ async fn no_secret_is_found_after_a_guest_that_looks_for_it() {
         let looked =
             format!("send\tGET\thttp\t{}\t/api/secret\nsearch\t{}", scene.site.authority(), turned(canary.forms[0]));
         assert!(scene.run(&looked).await.unwrap().ends_with("\n0"), "the guest found it");
+        // What a core dump of the guest would hold is its memory at the trap, which is kept and looked through below.
         let trapped = format!("send\tGET\thttp\t{}\t/api/secret\npanic\tboom", scene.site.authority());
         outcomes += &format!("{:?}\n", scene.run(&trapped).await);
         scene.site.accept(&["nobody"]);
         outcomes += &format!("{:?}\n", scene.get("/api/x").await);
-        scene.site.token_reply(StatusCode::UNAUTHORIZED, &format!(r#"{{"error":"no {}"}}"#, canary.forms[0]));
-        outcomes += &format!("{:?}\n", scene.get("/api/x").await);
+        let echo = canary.forms.join(" ");
+        for (status, body) in [
+            (StatusCode::UNAUTHORIZED, format!(r#"{{"error":"no {echo}"}}"#)),
+            (StatusCode::BAD_REQUEST, format!(r#"{{"error":"{echo}","error_description":"{echo}"}}"#)),
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("<html>{echo}</html>")),
+            (StatusCode::OK, format!("<html>{echo}</html>")),
+            (StatusCode::FOUND, echo.clone()),
+        ] {
+            scene.site.token_reply(status, &body);
+            outcomes += &format!("{:?}\n", scene.get("/api/x").await);
+        }
+        // A wrong one, and what is none.
+        for source in [canary.source.replace("canary-", "canary-wrong-"), format!("{0}{0}", canary.source)] {
+            std::fs::write(scene.folder.path().join("secret"), &source).unwrap();
+            outcomes += &format!("{:?}\n", scene.get("/api/x").await);
+        }
         found_nowhere(canary, &memories, &(said(&scene) + &outcomes));
+        assert_eq!(memories.holding("canary-wrong-"), 0);
+        assert!(!(said(&scene) + &outcomes).contains("canary-wrong-"));
+    }
+}
+
+#[tokio::test]
+async fn no_password_of_a_proxy_is_found_whether_it_lets_in_or_not() {
+    ears::listen();
+    let canary = Canary { source: "", forms: &["canary-proxy-8e21", "cHJveHk6Y2FuYXJ5LXByb3h5LThlMjE="] };
+    for accepted in [None, Some("another password")] {
+        let secure = Secure::start(&[&TLS13]).await;
+        let gateway = Gateway::start(secure.address, accepted).await;
+        let proxy = format!("http://proxy:canary-proxy-8e21@{}", gateway.address);
+        let bundle = secure.certificate.clone();
+        let memories = Memories::default();
+        let scene = Scene::setting()
+            .way(&format!("https://{HOST}"), |grant| grant.route(Route::Through(proxy)).ca_bundle(bundle))
+            .on(&memories.host())
+            .await;
+        let outcome = scene.run(&format!("send\tGET\thttps\t{HOST}\t/api/x")).await.unwrap();
+        assert_eq!(outcome.starts_with("200 "), accepted.is_none(), "{outcome}");
+        assert!(gateway.asked.lock().unwrap()[0].contains(canary.forms[1]), "it was sent");
+        let looked = scene.run(&format!("search\t{}", turned(canary.forms[0]))).await.unwrap();
+        assert_eq!(looked, "0");
+        found_nowhere(&canary, &memories, &(said(&scene) + &outcome));
     }
 }
 

@@ -188,7 +188,7 @@ async fn a_panic_in_any_hook_is_told_with_its_place() {
             Hook::Validate => r#"{"boom": 1}"#.into(),
             Hook::Describe | Hook::TestConnection => String::new(),
         };
-        let call = Call::from_json(hook, &event, 10_000).unwrap();
+        let call = Call::from_json(hook, &event, &Limits::default()).unwrap();
         let Err(CallError::Trap(trapped)) = scene.plugin.call(&call).await else { panic!("{hook}: answered") };
         assert_eq!(trapped.blame, Blame::Guest);
         let panic = trapped.panic.as_ref().unwrap();

@@ -2,7 +2,9 @@
 
 mod canary;
 mod contract;
+mod ears;
 mod hostile;
 mod limits;
 pub(crate) mod scene;
+mod size;
 mod stock;

@@ -2,7 +2,7 @@
 
 use crate::grant::audit::{Entry, entries};
 use crate::grant::tests::site::Site;
-use crate::grant::{AuditLog, Credential, Egress, Exchange, Grant, Observer, Usage};
+use crate::grant::{AuditLog, Builder, Credential, Egress, Exchange, Grant, Observer, Usage};
 use crate::guest::{bare_plugin, member, plug};
 use crate::runtime::{CallError, Host, Plugin, limits::Limits};
 use itsm_contract::events::BuildRequest;
@@ -26,7 +26,7 @@ pub fn honest_with_hostile_mapping() -> Vec<u8> {
 }
 
 /// Compiled components of the tests, shared by all that run.
-fn cache() -> PathBuf {
+pub fn cache() -> PathBuf {
     crate::guest::stock_component().unwrap().with_file_name("compiled-for-tests")
 }
 
@@ -61,13 +61,22 @@ pub struct Setting {
     secret: Option<String>,
     component: Vec<u8>,
     settings: String,
+    origin: Option<String>,
+    route: Box<dyn FnOnce(Builder) -> Builder>,
 }
 
 impl Scene {
     /// With the hostile plugin.
     pub fn setting() -> Setting {
         let settings = r#"{"instance": {"url": "http://127.0.0.1", "credential": "sn"}}"#.to_owned();
-        Setting { limits: Limits::default(), secret: None, component: hostile().to_vec(), settings }
+        Setting {
+            limits: Limits::default(),
+            secret: None,
+            component: hostile().to_vec(),
+            settings,
+            origin: None,
+            route: Box::new(|grant| grant),
+        }
     }
 
     /// Has the plugin run a script, and gives its report.
@@ -112,6 +121,13 @@ impl Setting {
         self
     }
 
+    /// Grants this origin instead of the site's, and what else the way to it needs.
+    pub fn way(mut self, origin: &str, route: impl FnOnce(Builder) -> Builder + 'static) -> Self {
+        self.origin = Some(origin.into());
+        self.route = Box::new(route);
+        self
+    }
+
     pub async fn start(self) -> Scene {
         let host = Host::new(self.limits.clone()).unwrap().with_cache(&cache()).unwrap();
         self.on(&host).await
@@ -122,8 +138,10 @@ impl Setting {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl")).unwrap());
         let watched = Arc::new(Watched::default());
-        let settings = self.settings.replace("http://127.0.0.1", &site.url());
-        let mut grant = Grant::builder(settings, Egress::to(&site.url()).unwrap(), log).observer(watched.clone());
+        let origin = self.origin.unwrap_or_else(|| site.url());
+        let settings = self.settings.replace("http://127.0.0.1", &origin);
+        let grant = Grant::builder(settings, Egress::to(&origin).unwrap(), log).observer(watched.clone());
+        let mut grant = (self.route)(grant);
         if let Some(secret) = self.secret {
             let path = folder.path().join("secret");
             std::fs::File::create(&path).unwrap().write_all(secret.as_bytes()).unwrap();

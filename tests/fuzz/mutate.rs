@@ -4,6 +4,7 @@
 //! for as many seconds as `FUZZ_SECONDS` says. What a check panics at is written to the corpus, and the panic says where.
 //! `FUZZ_SEED` repeats a run.
 
+use super::Target;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Mutations of a run that is not told for how long.
-pub const MUTATIONS: usize = 2_000;
+const MUTATIONS: usize = 2_000;
 
 /// Bytes that an input may grow to. Long enough for a record of each kind.
 const LONGEST: usize = 16 * 1024;
@@ -20,29 +21,32 @@ const LONGEST: usize = 16 * 1024;
 /// Bytes that mean something to one parser or another.
 const MARKS: &[u8] = b"\0\n\r\t \"#%&'*+,-./0123456789:;<=>?@AZ[\\]^_`az{|}~\x7f\x80\xc3\xff";
 
-/// Runs one target: its corpus, then mutations of it. `words` are put in now and then.
-///
-/// # Panics
-/// Where the check does, once the input is kept.
-pub fn run(target: &str, words: &[&str], check: impl Fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
-    let corpus = read(&folder);
-    for input in &corpus {
-        check(input);
-    }
-    let seed = number("FUZZ_SEED").unwrap_or_else(|| rand::rng().random());
-    let end = number("FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let mut random = StdRng::seed_from_u64(seed);
-    let mut done = 0;
-    while end.map_or(done < MUTATIONS, |end| Instant::now() < end) {
-        let input = mutated(&corpus, words, &mut random);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&input))) {
-            eprintln!("{target}, FUZZ_SEED={seed}, mutation {done}: kept as {}", keep(&folder, &input).display());
-            resume_unwind(panic);
+impl Target {
+    /// Runs its corpus, then mutations of it.
+    ///
+    /// # Panics
+    /// Where the check does, once the input is kept.
+    pub fn mutate(&self) {
+        let Self { name, words, check } = *self;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+        let corpus = read(&folder);
+        for input in &corpus {
+            check(input);
         }
-        done += 1;
+        let seed = number("FUZZ_SEED").unwrap_or_else(|| rand::rng().random());
+        let end = number("FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut done = 0;
+        while end.map_or(done < MUTATIONS, |end| Instant::now() < end) {
+            let input = mutated(&corpus, words, &mut random);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&input))) {
+                eprintln!("{name}, FUZZ_SEED={seed}, mutation {done}: kept as {}", keep(&folder, &input).display());
+                resume_unwind(panic);
+            }
+            done += 1;
+        }
+        println!("{name}: {} kept inputs and {done} mutations, FUZZ_SEED={seed}", corpus.len());
     }
-    println!("{target}: {} kept inputs and {done} mutations, FUZZ_SEED={seed}", corpus.len());
 }
 
 fn number(variable: &str) -> Option<u64> {

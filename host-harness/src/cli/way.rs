@@ -1,0 +1,76 @@
+//! The way to the instance: what an enterprise's network asks for, and what is seen of each request on it.
+
+use super::{Misuse, printable};
+use anyhow::Result;
+use clap::Args;
+use host_harness::grant::{Builder, Egress, EgressError, Exchange, Observer, Outcome, Route};
+use std::path::PathBuf;
+
+/// Bytes of a CA bundle. That of a whole operating system has 250 KB.
+const BUNDLE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How the instance is reached.
+#[derive(Args, Clone, Default)]
+#[command(next_help_heading = "The way to the instance")]
+pub struct Way {
+    /// The proxy to take, or `none`. Without it, HTTPS_PROXY, ALL_PROXY and NO_PROXY count; a proxy that asks for a
+    /// password is better named there, where no list of processes shows it
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Certificates in PEM form to trust beside the system's
+    #[arg(long, value_name = "FILE")]
+    ca_bundle: Option<PathBuf>,
+    /// Let the instance be in a private network
+    #[arg(long)]
+    private_network: bool,
+}
+
+impl Way {
+    /// Where requests may go.
+    pub fn egress(&self, url: &str) -> Result<Egress, EgressError> {
+        let egress = Egress::to(url)?;
+        Ok(if self.private_network { egress.in_private_network() } else { egress })
+    }
+
+    /// Adds the way to a grant.
+    pub fn add_to(&self, mut grant: Builder) -> Result<Builder> {
+        grant = match self.proxy.as_deref() {
+            None => grant,
+            Some("none") => grant.route(Route::Direct),
+            Some(url) => grant.route(Route::Through(url.to_owned())),
+        };
+        if let Some(path) = &self.ca_bundle {
+            let unreadable = |why: String| Misuse(format!("cannot read the CA bundle {}: {why}", path.display()));
+            let bytes = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+            if bytes > BUNDLE_BYTES {
+                return Err(unreadable(format!("it is larger than {BUNDLE_BYTES} bytes")).into());
+            }
+            grant = grant.ca_bundle(std::fs::read(path).map_err(|error| unreadable(error.to_string()))?);
+        }
+        Ok(grant)
+    }
+}
+
+/// `--verbose`: tells each request on standard error, with the reply's header fields as the plugin sees them.
+pub struct Aloud;
+
+impl Observer for Aloud {
+    fn exchanged(&self, exchange: &Exchange) {
+        let became = match &exchange.outcome {
+            Outcome::Answered { status, headers, bytes } => {
+                let fields = headers
+                    .iter()
+                    .map(|(name, value)| format!("\n    {name}: {}", String::from_utf8_lossy(value.as_bytes())));
+                format!("{status}, {bytes} bytes{}", fields.collect::<String>())
+            }
+            Outcome::Denied(denial) => denial.to_string(),
+            Outcome::Failed(why) => format!("no answer: {why}"),
+        };
+        let Exchange { method, target, took, .. } = exchange;
+        eprintln!("{}", printable(&format!("{method} {target}\n  {} ms: {became}", took.as_millis())));
+    }
+
+    fn mapping_failed(&self, hook: &str, why: &str) {
+        eprintln!("{}", printable(&format!("{hook}: the mapping failed, and is left out: {why}")));
+    }
+}

@@ -1,0 +1,131 @@
+//! The way to an instance in an enterprise's network, by the command's options and by the environment.
+
+use crate::harness;
+use anyhow::Result;
+use host_harness::servicenow::Instance;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+use tests::Run;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+
+/// A proxy that leads where it is asked to, and remembers what it was asked.
+struct Proxy {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    async fn start() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let asked = Arc::<Mutex<Vec<String>>>::default();
+        let asking = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(lead(connection, Arc::clone(&asking)));
+            }
+        });
+        Ok(Self { address, asked })
+    }
+
+    /// What it was asked since the last time.
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+async fn lead(mut connection: TcpStream, asked: Arc<Mutex<Vec<String>>>) -> Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(connection.read_u8().await?);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    asked.lock().unwrap().push(head);
+    let mut beyond = TcpStream::connect(target).await?;
+    connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+    tokio::io::copy_bidirectional(&mut connection, &mut beyond).await?;
+    Ok(())
+}
+
+/// An instance with a certificate of its own, behind a proxy.
+struct Site {
+    instance: Instance,
+    proxy: Proxy,
+    work: TempDir,
+}
+
+impl Site {
+    async fn start() -> Result<Self> {
+        let instance = Instance::builder().tls(true).start().await?;
+        let work = TempDir::new()?;
+        let settings = format!("[instance]\nurl = \"{}\"\ncredential = \"sn\"\n", instance.url());
+        std::fs::write(work.path().join("sn.toml"), settings)?;
+        std::fs::write(work.path().join("ca.pem"), instance.certificate().unwrap_or_default())?;
+        Ok(Self { instance, proxy: Proxy::start().await?, work })
+    }
+
+    /// Test Connection, with options and variables.
+    async fn connect(&self, options: &[&str], variables: &[(&str, &str)]) -> Result<Run> {
+        let account = self.instance.account();
+        let credential = json!({"user": account.user, "password": account.password}).to_string();
+        let mut command = harness(["connect", "--settings", "sn.toml", "--credential", "sn=env:SN"])
+            .args(options)
+            .env("SN", &credential)
+            .within(self.work.path());
+        for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
+            command = command.env(name, "");
+        }
+        for (name, value) in variables {
+            command = command.env(name, value);
+        }
+        tokio::task::spawn_blocking(|| command.run()).await?
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proxy_and_the_certificates_come_from_options_or_from_the_environment() -> Result<()> {
+    let site = Site::start().await?;
+    let url = format!("http://user:pw@{}", site.proxy.address);
+    let bundle = ["--ca-bundle", "ca.pem"];
+    let reached = |run: &Run| assert!(run.stdout.contains("ok       instance"), "{run:?}");
+
+    // Each of the ways in which a proxy is named.
+    let with_option = [&bundle[..], &["--proxy", &url]].concat();
+    for (options, variables) in
+        [(&with_option[..], &[][..]), (&bundle, &[("HTTPS_PROXY", url.as_str())]), (&bundle, &[("all_proxy", &url)])]
+    {
+        reached(&site.connect(options, variables).await?);
+        let asked = site.proxy.asked();
+        let tunnel = format!("CONNECT {} HTTP/1.1\r\n", site.instance.address());
+        assert!(asked.iter().all(|head| head.starts_with(&tunnel)) && !asked.is_empty(), "{asked:?}");
+        assert!(asked[0].contains("Basic dXNlcjpwdw=="), "its password goes to the proxy: {asked:?}");
+    }
+    // And of those in which it is not taken.
+    let direct = [&bundle[..], &["--proxy", "none"]].concat();
+    for (options, variables) in [
+        (&direct[..], &[("HTTPS_PROXY", url.as_str())][..]),
+        (&bundle, &[("HTTPS_PROXY", &url), ("NO_PROXY", "localhost,127.0.0.1")]),
+        (&bundle, &[("HTTP_PROXY", &url)]),
+    ] {
+        reached(&site.connect(options, variables).await?);
+        assert!(site.proxy.asked().is_empty());
+    }
+
+    // What is wrong with the way is said in words.
+    let run = site.connect(&[], &[]).await?;
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("because: its certificate is not trusted: a CA bundle"), "{run:?}");
+    let run = site.connect(&["--ca-bundle", "sn.toml"], &[]).await?;
+    assert_eq!((run.code, run.stderr.contains("the CA bundle holds no certificate")), (2, true), "{run:?}");
+    let run = site.connect(&["--proxy", "socks5://a:1"], &[]).await?;
+    assert_eq!((run.code, run.stderr.contains("http://proxy.example:3128")), (2, true), "{run:?}");
+    let away = format!("http://{}", site.proxy.address).replace("127.0.0.1", "127.0.0.9");
+    let run = site.connect(&[&bundle[..], &["--proxy", &away]].concat(), &[]).await?;
+    assert_eq!((run.code, run.stdout.contains("because: nobody listens at its port")), (1, true), "{run:?}");
+    Ok(())
+}
