@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(said(folder.path()), "F: there is no event in it: record some as `*.json`");
         std::fs::write(folder.path().join("a.json"), r#"{"step": "build", "mesage": "x"}"#).unwrap();
         assert!(
-            said(folder.path()).starts_with("a.json: the event for on-failure is wrong"),
+            said(folder.path()).starts_with("a.json: the event is wrong at `mesage`: unknown field `mesage`"),
             "{}",
             said(folder.path())
         );
