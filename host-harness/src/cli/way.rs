@@ -74,3 +74,22 @@ impl Observer for Aloud {
         eprintln!("{}", printable(&format!("{hook}: the mapping failed, and is left out: {why}")));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use host_harness::grant::{AuditLog, Grant};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_ca_bundle_that_is_larger_than_any_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = folder.path().join("all.pem");
+        std::fs::File::create(&bundle).unwrap().set_len(BUNDLE_BYTES + 1).unwrap();
+        let audit = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl")).unwrap());
+        let grant = Grant::builder(String::new(), Egress::to("https://dev.service-now.com").unwrap(), audit);
+        let way = Way { ca_bundle: Some(bundle), ..Way::default() };
+        let error = way.add_to(grant).err().unwrap();
+        assert!(error.to_string().ends_with("it is larger than 4194304 bytes"), "{error}");
+    }
+}

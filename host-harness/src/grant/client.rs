@@ -15,7 +15,7 @@ const IDLE: Duration = Duration::from_secs(50);
 /// Connections that are kept: more than this many events are seldom in flight.
 const KEPT: usize = 32;
 /// Header fields of a reply. ServiceNow sends some thirty.
-const REPLY_FIELDS: usize = 200;
+pub(super) const REPLY_FIELDS: usize = 200;
 
 /// Which proxy stands between the host and ServiceNow.
 #[derive(Clone, Default, PartialEq, Eq)]

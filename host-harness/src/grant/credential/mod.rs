@@ -15,7 +15,7 @@
 //! expires, and used by all stores.
 
 mod error;
-mod secret;
+pub(super) mod secret;
 mod token;
 
 pub use error::CredentialError;

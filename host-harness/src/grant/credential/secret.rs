@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Bytes of a credential, or of the reply with a token. A JWT with many claims is under 8 KiB.
-pub(super) const CREDENTIAL_BYTES: usize = 64 * 1024;
+pub(in crate::grant) const CREDENTIAL_BYTES: usize = 64 * 1024;
 
 /// Where a credential is.
 pub(super) enum Source {
@@ -64,7 +64,10 @@ impl Source {
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(CREDENTIAL_BYTES as u64).read_to_string(&mut text)?;
-    Ok(text)
+    let mut text = Zeroizing::new(String::new());
+    std::fs::File::open(path)?.take(CREDENTIAL_BYTES as u64 + 1).read_to_string(&mut text)?;
+    match text.len() > CREDENTIAL_BYTES {
+        true => Err(std::io::Error::other(format!("it is larger than {CREDENTIAL_BYTES} bytes"))),
+        false => Ok(std::mem::take(&mut *text)),
+    }
 }

@@ -56,6 +56,14 @@ fn no_trick_with_the_authority_reaches_another_host() {
 }
 
 #[test]
+fn a_url_is_judged_up_to_a_length() {
+    let egress = Egress::to(ORIGIN).unwrap();
+    let of = |length: usize| format!("{ORIGIN}/api/{}", "x".repeat(length - "/api/".len()));
+    assert_eq!(verdict(&egress, &of(URI_BYTES)), Ok(()));
+    assert_eq!(verdict(&egress, &of(URI_BYTES + 1)), Err(Reason::TooLong));
+}
+
+#[test]
 fn a_port_is_the_granted_one_or_none() {
     let egress = Egress::to(ORIGIN).unwrap();
     for port in ["0", "80", "8443", "99999", "65979", ""] {

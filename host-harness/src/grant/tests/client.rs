@@ -1,7 +1,7 @@
 //! What becomes of requests that fail, each by its own error.
 
 use super::site::Site;
-use crate::grant::client::{client, error_of};
+use crate::grant::client::{REPLY_FIELDS, client, error_of};
 use crate::grant::{ClientError, Egress, Route};
 use std::net::SocketAddr;
 use tokio::io::AsyncWriteExt as _;
@@ -54,6 +54,17 @@ async fn what_is_no_http_is_a_protocol_error() {
     let address = raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n").await;
     let error = get("http://127.0.0.1", &format!("http://{address}/api/x")).await.err().unwrap();
     assert!(matches!(error, Error::HttpProtocolError), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_reply_with_more_header_fields_than_any_instance_sends_is_a_protocol_error() {
+    for (fields, is_taken) in [(REPLY_FIELDS - 1, true), (REPLY_FIELDS + 1, false)] {
+        let fields: String = (0..fields).map(|number| format!("x-{number}: v\r\n")).collect();
+        let reply = format!("HTTP/1.1 200 OK\r\n{fields}content-length: 0\r\n\r\n");
+        let address = raw(Vec::leak(reply.into_bytes())).await;
+        let reply = get("http://127.0.0.1", &format!("http://{address}/api/x")).await;
+        assert_eq!(reply.is_ok(), is_taken, "{:?}", reply.err());
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::site::Site;
 use crate::grant::client::client;
-use crate::grant::credential::Authorization;
+use crate::grant::credential::{Authorization, secret::CREDENTIAL_BYTES};
 use crate::grant::{Credential, CredentialError, Egress, Route};
 use http::StatusCode;
 use std::io::Write as _;
@@ -205,6 +205,20 @@ fn a_source_that_is_not_there_is_named() {
         let error = Credential::parse(text).err().unwrap();
         assert!(!error.to_string().contains("hunter22"));
     }
+}
+
+#[tokio::test]
+async fn what_is_larger_than_a_credential_or_a_token_is_not_read() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    write(file.path(), &format!(r#"{{"api-key": "{}"}}"#, "k".repeat(CREDENTIAL_BYTES)));
+    let credential = Credential::parse(&format!("sn=file:{}", file.path().display())).unwrap();
+    let error = credential.check().unwrap_err();
+    assert!(format!("{error:?} {error}").contains("it is larger than 65536 bytes"), "{error:?}");
+
+    let site = Site::start().await;
+    site.token_reply(StatusCode::OK, &" ".repeat(CREDENTIAL_BYTES + 1));
+    let error = Party::new(&site, CLIENT).authorization().await.err().unwrap();
+    assert!(error.to_string().contains("its reply is larger than 65536 bytes"), "{error}");
 }
 
 #[tokio::test]
