@@ -21,6 +21,7 @@ mod headers;
 mod observer;
 mod outgoing;
 mod reading;
+mod scrub;
 
 pub use address::Addresses;
 pub use audit::{AuditError, AuditLog};

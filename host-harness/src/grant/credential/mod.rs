@@ -65,7 +65,7 @@ pub(super) struct Authorization {
     /// Marked sensitive.
     pub(super) value: HeaderValue,
     /// What must not come back.
-    pub(super) secrets: Arc<[Zeroizing<Vec<u8>>]>,
+    pub(super) secrets: Arc<[Zeroizing<String>]>,
     generation: u64,
 }
 
@@ -83,11 +83,12 @@ impl Credential {
     pub fn parse(text: &str) -> Result<Self, CredentialError> {
         let (name, source) = text.split_once('=').ok_or(CredentialError::Source)?;
         let source = match source.split_once(':') {
-            Some(("env", variable)) if !variable.is_empty() => Source::Environment(variable.into()),
-            Some(("file", path)) if !path.is_empty() => Source::File(path.into()),
+            // Somebody may have put the credential itself here, which must not come back in a message.
+            Some(("env", variable)) if is_variable(variable) => Source::Environment(variable.into()),
+            Some(("file", path)) if !path.is_empty() && !path.contains(['{', '"']) => Source::File(path.into()),
             _ => return Err(CredentialError::Source),
         };
-        if name.is_empty() {
+        if name.is_empty() || name.contains(['{', '"']) {
             return Err(CredentialError::Source);
         }
         Ok(Self { name: name.into(), source, state: Mutex::default() })
@@ -175,18 +176,18 @@ impl Credential {
                 let pair = Zeroizing::new(format!("{}:{}", user.expose_secret(), password.expose_secret()));
                 let code = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
                 let value = Zeroizing::new(format!("Basic {}", code.as_str()));
-                (header::AUTHORIZATION, value, None, forms(&[password.expose_secret(), &code]))
+                (header::AUTHORIZATION, value, None, looked_for(&[password.expose_secret(), &code]))
             }
             Secret::ApiKey(key) => {
                 let value = Zeroizing::new(key.expose_secret().to_owned());
-                (API_KEY, value, None, forms(&[key.expose_secret()]))
+                (API_KEY, value, None, looked_for(&[key.expose_secret()]))
             }
             Secret::Client { id, secret } => {
                 let token = token::fetch(&self.name, id, secret, client, egress).await?;
                 let until = Instant::now() + token.use_for();
                 let token = token.into_text();
                 let value = Zeroizing::new(format!("Bearer {}", token.as_str()));
-                (header::AUTHORIZATION, value, Some(until), forms(&[&token, secret.expose_secret()]))
+                (header::AUTHORIZATION, value, Some(until), looked_for(&[&token, secret.expose_secret()]))
             }
         };
         let mut value =
@@ -200,17 +201,15 @@ impl Credential {
     }
 }
 
-/// The forms in which secrets may come back: as they are, as JSON and as a URL write them.
-fn forms(secrets: &[&str]) -> Vec<Zeroizing<Vec<u8>>> {
-    let mut forms = Vec::new();
-    for secret in secrets.iter().filter(|secret| secret.len() >= SCRUBBED_BYTES) {
-        let json = Zeroizing::new(serde_json::Value::from(*secret).to_string());
-        let url: Zeroizing<String> = Zeroizing::new(url::form_urlencoded::byte_serialize(secret.as_bytes()).collect());
-        for form in [secret, json.trim_matches('"'), url.as_str()] {
-            if !forms.iter().any(|known: &Zeroizing<Vec<u8>>| known.as_slice() == form.as_bytes()) {
-                forms.push(Zeroizing::new(form.as_bytes().to_vec()));
-            }
-        }
-    }
-    forms
+/// Whether a shell could name a variable so.
+fn is_variable(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The secrets that are looked for in replies.
+fn looked_for(secrets: &[&str]) -> Vec<Zeroizing<String>> {
+    let long = secrets.iter().filter(|secret| secret.len() >= SCRUBBED_BYTES);
+    long.map(|secret| Zeroizing::new((*secret).to_owned())).collect()
 }

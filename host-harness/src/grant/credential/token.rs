@@ -15,6 +15,8 @@ use std::time::Duration;
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
 /// What a token lives where the reply does not say: ServiceNow's default.
 const TOKEN_LIFE: Duration = Duration::from_secs(1800);
+/// No token is used for longer, whatever the reply says: a clock counts no further than some centuries.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// What a token endpoint may be quoted with: the codes of RFC 6749, sections 4.1.2.1 and 5.2. Other words of its could
 /// hold what it was sent.
@@ -34,7 +36,8 @@ const TOKEN_ERRORS: &[&str] = &[
 #[derive(Deserialize)]
 pub(super) struct Token {
     access_token: String,
-    expires_in: Option<u64>,
+    /// A number, or a string where a proxy made it one.
+    expires_in: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +48,12 @@ struct Refusal {
 impl Token {
     /// How long it is used.
     pub(super) fn use_for(&self) -> Duration {
-        let life = self.expires_in.map_or(TOKEN_LIFE, Duration::from_secs);
+        let seconds = match &self.expires_in {
+            Some(serde_json::Value::String(text)) => text.parse().ok(),
+            Some(number) => number.as_u64(),
+            None => None,
+        };
+        let life = seconds.map_or(TOKEN_LIFE, Duration::from_secs).min(LONGEST_LIFE);
         life.saturating_sub(EXPIRY_MARGIN.min(life / 2))
     }
 
@@ -99,4 +107,31 @@ pub(super) async fn fetch(
         name: name.to_owned(),
         why: "it answered 200 with what is no token, as a sleeping instance does".into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_reply_says_of_its_life_a_token_is_used_for_a_day_at_most() {
+        let use_for = |life: &str| {
+            let token: Token =
+                serde_json::from_str(&format!(r#"{{"access_token": "t", "expires_in": {life}}}"#)).unwrap();
+            std::time::Instant::now().checked_add(token.use_for()).map(|_| token.use_for().as_secs())
+        };
+        let day = 24 * 3600 - 30;
+        for (life, expected) in [
+            ("1800", 1770),
+            ("\"1800\"", 1770),
+            ("0", 0),
+            ("-1", 1770),
+            ("1.5", 1770),
+            ("null", 1770),
+            ("18446744073709551615", day),
+            ("1e300", 1770),
+        ] {
+            assert_eq!(use_for(life), Some(expected), "{life}");
+        }
+    }
 }

@@ -264,9 +264,16 @@ fn list(items: &[impl fmt::Display]) -> String {
     }
 }
 
-/// Control characters made visible: what a guest wrote must not drive a terminal.
+/// A URL for people: without what may be a password, before `@` and after `?` or `#`, and with control characters made
+/// visible, since what a guest wrote must not drive a terminal.
 fn visible(text: &str) -> String {
-    crate::runtime::plain(text).into_owned()
+    let shown = text.split(['?', '#']).next().unwrap_or_default();
+    let shown = match (shown.rsplit_once('@'), shown.split_once("://")) {
+        (Some((_, rest)), Some((scheme, _))) => format!("{scheme}://…@{rest}"),
+        (Some((_, rest)), None) => format!("…@{rest}"),
+        (None, _) => shown.to_owned(),
+    };
+    crate::runtime::plain(&shown).into_owned()
 }
 
 #[cfg(test)]

@@ -56,6 +56,22 @@ fn no_trick_with_the_authority_reaches_another_host() {
 }
 
 #[test]
+fn what_may_be_a_password_in_a_url_is_not_shown() {
+    for url in [
+        "https://svc:hunter2@dev.service-now.com",
+        "https://svc:hunter2@dev.service-now.com:99999",
+        "https://svc:hunter2@exa mple.com",
+        "https://svc:hun/hunter2@dev.service-now.com",
+        "https://dev.service-now.com/?token=hunter2",
+        "https://dev.service-now.com/#hunter2",
+        "svc:hunter2@dev",
+    ] {
+        let error = Egress::to(url).err().unwrap_or_else(|| panic!("{url}"));
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+#[test]
 fn a_url_is_judged_up_to_a_length() {
     let egress = Egress::to(ORIGIN).unwrap();
     let of = |length: usize| format!("{ORIGIN}/api/{}", "x".repeat(length - "/api/".len()));

@@ -134,6 +134,10 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
             .header("x-echo", authorization.as_str())
             .body(Body::from(format!("you are {authorization}")))
             .unwrap(),
+        "/api/encoded" => {
+            let reply = Response::builder().header("content-encoding", "gzip");
+            reply.body(Body::from("whatever hides in it")).unwrap()
+        }
         "/api/redirect" => Response::builder()
             .status(StatusCode::FOUND)
             .header("location", format!("http://{}/api/target", seen.header("host").unwrap_or_default()))

@@ -139,6 +139,14 @@ async fn a_secret_that_comes_back_is_taken_out_of_the_reply() {
 }
 
 #[tokio::test]
+async fn a_reply_in_which_no_secret_could_be_found_does_not_come_in() {
+    let scene = Scene::setting().credential(SECRET).start().await;
+    let refused = scene.get("/api/encoded").await;
+    let told = format!("{refused:?}");
+    assert!(told.contains("HttpResponseContentCoding"), "{told}");
+}
+
+#[tokio::test]
 async fn a_redirect_is_data_and_where_it_leads_is_judged_again() {
     let scene = Scene::setting().credential(SECRET).start().await;
     assert!(scene.get("/api/redirect").await.unwrap().starts_with("302 "));
