@@ -5,8 +5,12 @@ use super::{Exit, mapping, printable};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use host_harness::mapping::Shown;
-use host_harness::runtime::{Host, limits::Limits};
+use host_harness::runtime::{
+    Host,
+    limits::{COMPONENT_BYTES, Limits},
+};
 use host_harness::settings::Settings;
+use std::io::Read as _;
 use std::path::PathBuf;
 
 /// Show what a component imports and exports; refuse what a host would refuse
@@ -31,7 +35,11 @@ impl Check {
     pub fn run(self) -> Result<Exit> {
         let host = Host::new(Limits::default())?;
         let what = format!("`{}`", self.component.display());
-        let bytes = std::fs::read(&self.component).with_context(|| format!("cannot read {what}"))?;
+        // One byte more than a host takes: enough to refuse it.
+        let mut bytes = Vec::new();
+        std::fs::File::open(&self.component)
+            .and_then(|file| file.take(COMPONENT_BYTES as u64 + 1).read_to_end(&mut bytes))
+            .with_context(|| format!("cannot read {what}"))?;
         let inspection = match host.inspect(&what, &bytes) {
             Ok(inspection) => inspection,
             Err(error) => {

@@ -4,6 +4,7 @@ use super::{Misuse, printable};
 use anyhow::Result;
 use clap::Args;
 use host_harness::grant::{Builder, Egress, EgressError, Exchange, Observer, Outcome, Route};
+use std::io::Read as _;
 use std::path::PathBuf;
 
 /// Bytes of a CA bundle. That of a whole operating system has 250 KB.
@@ -41,11 +42,14 @@ impl Way {
         };
         if let Some(path) = &self.ca_bundle {
             let unreadable = |why: String| Misuse(format!("cannot read the CA bundle {}: {why}", path.display()));
-            let bytes = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
-            if bytes > BUNDLE_BYTES {
+            let mut bytes = Vec::new();
+            std::fs::File::open(path)
+                .and_then(|file| file.take(BUNDLE_BYTES + 1).read_to_end(&mut bytes))
+                .map_err(|error| unreadable(error.to_string()))?;
+            if bytes.len() as u64 > BUNDLE_BYTES {
                 return Err(unreadable(format!("it is larger than {BUNDLE_BYTES} bytes")).into());
             }
-            grant = grant.ca_bundle(std::fs::read(path).map_err(|error| unreadable(error.to_string()))?);
+            grant = grant.ca_bundle(bytes);
         }
         Ok(grant)
     }
