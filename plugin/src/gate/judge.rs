@@ -129,6 +129,13 @@ fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
         obstacles.push(Obstacle::Halt(format!("{} is on hold{why}", change.number)));
     }
     obstacles.extend(unanswered(facts).into_iter().map(Obstacle::Unanswered));
+    let is_standard = change.kind == Kind::Standard;
+    if is_standard && !policy.takes_standard {
+        let number = &change.number;
+        obstacles.push(Obstacle::Halt(format!(
+            "{number} to be of the type that was asked for: it was made a standard change, which nobody approves"
+        )));
+    }
     if policy.window {
         match (change.start, change.end) {
             (_, Some(end)) if end <= now => {
@@ -147,7 +154,7 @@ fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
         obstacles.push(Obstacle::Halt(format!("approval of the artifact {is}: it was asked for {was}")));
     }
     // Nobody can approve a standard change anew, and one that is not approved now waits for that anyhow.
-    let sealed = facts.sealed.filter(|_| may_proceed(change) && change.kind != Kind::Standard);
+    let sealed = facts.sealed.filter(|_| may_proceed(change) && !is_standard);
     let edits = sealed.map(|sealed| sealed.edits(facts.seal)).unwrap_or_default();
     if !edits.is_empty() {
         obstacles

@@ -1,7 +1,7 @@
 //! The settings as a gate follows them: what counts, and until when.
 
 use crate::plugin::Plugin;
-use crate::settings::{OnRejected, OnTimeout};
+use crate::settings::{ChangeType, OnRejected, OnTimeout};
 use itsm_contract::types::Timestamp;
 
 /// What a gate follows.
@@ -9,6 +9,8 @@ use itsm_contract::types::Timestamp;
 pub struct Policy {
     /// Work waits for approval at all.
     pub gates: bool,
+    /// Standard changes are asked for. Another one that somebody made standard would need nobody's approval.
+    pub takes_standard: bool,
     /// The planned window counts.
     pub window: bool,
     /// Scheduling conflicts count.
@@ -29,6 +31,7 @@ impl Policy {
         let approval = &plugin.settings().approval;
         Self {
             gates: plugin.settings().workflows.approval_gates,
+            takes_standard: plugin.settings().change.kind == ChangeType::Standard,
             window: approval.window,
             conflicts: approval.conflicts,
             on_rejected: approval.on_rejected,

@@ -106,6 +106,7 @@ fn ann(approval: &str) -> Vec<Row> {
 fn policy(clock: &str) -> Policy {
     Policy {
         gates: true,
+        takes_standard: true,
         window: true,
         conflicts: true,
         on_rejected: OnRejected::Cancel,
@@ -140,6 +141,20 @@ fn told(decision: Decision) -> (&'static str, String) {
         Decision::Proceed { reason, by_policy: false } => ("proceed", reason),
         Decision::Wait { reasons, .. } => ("pause", reasons.join("; ")),
         Decision::Stop { reason, .. } => ("cancel", reason),
+    }
+}
+
+#[test]
+fn a_change_that_somebody_makes_standard_waits_whatever_else_it_says() {
+    for state in ["-2", "-1"] {
+        for approval in ["approved", "not requested"] {
+            let change = change("standard", state, approval, "no", "none");
+            let asked_for_another = Policy { takes_standard: false, ..policy("in-time") };
+            let (verdict, words) = told(decided(&change, &[], &asked_for_another));
+            assert_eq!(verdict, "pause", "{words}");
+            assert!(words.contains("it was made a standard change, which nobody approves"), "{words}");
+            assert_eq!(told(decided(&change, &[], &policy("in-time"))).0, "proceed");
+        }
     }
 }
 
