@@ -236,6 +236,22 @@ async fn a_resolved_incident_is_reopened_where_the_settings_say_so() -> Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_works_resolves_what_its_failure_called_its_thing() -> Result<()> {
+    let world = World::start().await?;
+    let mut failed = failure("f1", FailedStep::Deployment, 0)?;
+    failed.thing = Some("fleet/web".into());
+    let incident = fail(&world, &failed).await?.ticket;
+    let mut deployed: DeployEvent = event("deploy-requested")?;
+    deployed.delivery.occurred_at = failed.delivery.occurred_at + 1000;
+    deployed.phase = DeployPhase::Succeeded;
+    deployed.labels.push(("thing".into(), "fleet/web".into()));
+    let answer = world.plugin.on_deploy(&deployed).await?.expect("an answer");
+    assert_eq!(answer.resolved.len(), 1, "{answer:?}");
+    assert_eq!(field(&world, &incident, "state"), "6");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_out_of_order_neither_resolves_nor_opens() -> Result<()> {
     let world = World::start().await?;
     let newer = fail(&world, &failure("f2", FailedStep::Verification, 2000)?).await?;

@@ -5,7 +5,7 @@ use crate::plugin::Plugin;
 use crate::settings::Close;
 use crate::{cmdb, evidence, gate, incident};
 use itsm_contract::answers::{Deployment, Item};
-use itsm_contract::events::{DeployEvent, DeployPhase, FailedStep};
+use itsm_contract::events::{DeployEvent, DeployPhase};
 use itsm_contract::types::{Failure, Verdict};
 
 /// Gates a deployment that is about to start, and records one that has moved. What could not be done is told, and a
@@ -57,7 +57,7 @@ fn resolve(plugin: &Plugin, event: &DeployEvent, answer: &mut Deployment) {
     if !plugin.settings().workflows.incidents || !plugin.settings().incident.resolve {
         return;
     }
-    let thing = incident::thing(None, &event.build, &FailedStep::Deployment, Some(&event.environment));
+    let thing = incident::deployed(event);
     let change = event.gate.as_ref().and_then(|gate| gate.change.as_ref());
     let what = format!("Deployment {}", event.deployment_id);
     match incident::resolve(plugin, &thing, &event.delivery, &what, change) {

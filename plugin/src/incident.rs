@@ -18,7 +18,7 @@ use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind};
 use crate::settings::Step;
 use chain::Incident;
-use itsm_contract::events::{BuildResult, FailedStep, FailureEvent};
+use itsm_contract::events::{BuildResult, DeployEvent, FailedStep, FailureEvent};
 use itsm_contract::types::{Build, Delivery, Environment, Failure, Ticket};
 
 /// What counts as the same failure: what the event says, else image name, step and environment. For a delivery, the event
@@ -46,6 +46,15 @@ pub fn things(result: &BuildResult) -> Vec<String> {
     let mut things: Vec<String> = [FailedStep::Build, FailedStep::Verification].iter().map(thing).collect();
     things.dedup();
     things
+}
+
+/// The label by which a deployment names its thing, where its failure names one: its event has no field for that.
+const THING: &str = "thing";
+
+/// What a deployment's success puts right.
+pub fn deployed(event: &DeployEvent) -> String {
+    let given = event.labels.iter().find(|(name, _)| name == THING).map(|(_, thing)| thing.as_str());
+    thing(given, &event.build, &FailedStep::Deployment, Some(&event.environment))
 }
 
 /// The thing that failed when the event with this delivery key could not be delivered.

@@ -4,7 +4,7 @@ use crate::change::{self, Work};
 use crate::plugin::Plugin;
 use crate::{cmdb, evidence, incident};
 use itsm_contract::answers::{Event, Planned};
-use itsm_contract::events::{BuildOutcome, BuildResult, DeployEvent, DeployPhase, FailedStep};
+use itsm_contract::events::{BuildOutcome, BuildResult, DeployEvent, DeployPhase};
 use itsm_contract::types::Failure;
 
 /// What the hook of this event would do. Reads, and asks identification and reconciliation what it would do.
@@ -45,8 +45,7 @@ fn deployed(plugin: &Plugin, event: &DeployEvent) -> Result<Vec<Planned>, Failur
     let mut planned: Vec<Planned> = change::plan(plugin, Work::Deployment(event))?.into_iter().collect();
     planned.extend(cmdb::plan(plugin, event)?);
     if event.phase == DeployPhase::Succeeded {
-        let environment = Some(&event.environment);
-        let thing = incident::thing(None, &event.build, &FailedStep::Deployment, environment);
+        let thing = incident::deployed(event);
         planned.extend(incident::plan_resolve(plugin, &thing, &event.delivery)?);
     }
     Ok(planned)
