@@ -1,6 +1,6 @@
 //! Whether a grant covers a request, and why not.
 
-use super::{Egress, URI_BYTES, list, normal, visible};
+use super::{Egress, URI_BYTES, list, normal, plain};
 use http::{Method, Uri};
 
 /// Why a request was refused. Says what grant would allow it.
@@ -82,7 +82,7 @@ impl Egress {
             // What stands before an `@` may be a password.
             let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
             let target: String = format!("{scheme}://{authority}{}", uri.path()).chars().take(200).collect();
-            Denial { method: visible(method.as_str()), target: visible(&target), why }
+            Denial { method: plain(method.as_str()), target: plain(&target), why }
         })
     }
 
@@ -103,7 +103,7 @@ impl Egress {
             return Err(Reason::NoHost);
         }
         if !normal(host).eq(&self.host) {
-            let wanted = visible(&format!("{}://{authority}", self.scheme()));
+            let wanted = plain(&format!("{}://{authority}", self.scheme()));
             return Err(Reason::Host { granted: self.host.clone(), wanted });
         }
         let wanted = match port {
@@ -116,7 +116,7 @@ impl Egress {
             return Err(Reason::Port { granted: self.port });
         }
         if !self.methods.contains(method) {
-            return Err(Reason::Method { granted: list(&self.methods), wanted: visible(method.as_str()) });
+            return Err(Reason::Method { granted: list(&self.methods), wanted: plain(method.as_str()) });
         }
         if uri.path_and_query().is_some_and(|target| target.as_str().len() > URI_BYTES) {
             return Err(Reason::TooLong);

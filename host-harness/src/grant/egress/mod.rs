@@ -264,16 +264,19 @@ fn list(items: &[impl fmt::Display]) -> String {
     }
 }
 
-/// A URL for people: without what may be a password, before `@` and after `?` or `#`, and with control characters made
-/// visible, since what a guest wrote must not drive a terminal.
-fn visible(text: &str) -> String {
-    let shown = text.split(['?', '#']).next().unwrap_or_default();
-    let shown = match (shown.rsplit_once('@'), shown.split_once("://")) {
-        (Some((_, rest)), Some((scheme, _))) => format!("{scheme}://…@{rest}"),
-        (Some((_, rest)), None) => format!("…@{rest}"),
-        (None, _) => shown.to_owned(),
-    };
-    crate::runtime::plain(&shown).into_owned()
+/// Control characters made visible: what a guest wrote must not drive a terminal.
+fn plain(text: &str) -> String {
+    crate::runtime::plain(text).into_owned()
+}
+
+/// What an administrator wrote for a URL, without what may be a password in it: before `@`, and after `?` or `#`.
+fn visible(url: &str) -> String {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    match (shown.rsplit_once('@'), shown.split_once("://")) {
+        (Some((_, rest)), Some((scheme, _))) => plain(&format!("{scheme}://…@{rest}")),
+        (Some((_, rest)), None) => plain(&format!("…@{rest}")),
+        (None, _) => plain(shown),
+    }
 }
 
 #[cfg(test)]

@@ -72,6 +72,13 @@ fn what_may_be_a_password_in_a_url_is_not_shown() {
 }
 
 #[test]
+fn a_denial_tells_the_whole_path() {
+    let uri: Uri = "https://user:pw@dev.service-now.com/else/where@x".parse().unwrap();
+    let denial = Egress::to(ORIGIN).unwrap().judge(&Method::GET, &uri).unwrap_err();
+    assert_eq!(denial.target, "https://dev.service-now.com/else/where@x");
+}
+
+#[test]
 fn a_url_is_judged_up_to_a_length() {
     let egress = Egress::to(ORIGIN).unwrap();
     let of = |length: usize| format!("{ORIGIN}/api/{}", "x".repeat(length - "/api/".len()));
