@@ -1,53 +1,22 @@
 //! Two hosts at once. Between any two requests of one host, another one does all of its work: whatever falls between a
 //! look and the write that rests on it is played, one cell for each request.
 
+use crate::told::{self, failed, tell};
 use anyhow::{Context as _, Result, ensure};
-use host_harness::grant::Observer;
-use host_harness::runtime::Plugin;
 use host_harness::servicenow::Fault;
-use itsm_contract::events::{BuildRequest, BuildResult, DeployEvent, DeployPhase, FailedStep, FailureEvent};
-use itsm_contract::types::{Failure, Gate};
+use itsm_contract::answers::Event;
+use itsm_contract::events::BuildResult;
+use itsm_contract::types::Gate;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tests::{World, event};
+use tests::{Nobody, World, event};
 
 /// Milliseconds after which a held request goes on even if the other host has not come to its end.
 const HELD: u64 = 20_000;
 
 /// More requests than any event here takes.
 const MANY: u64 = 60;
-
-struct Unwatched;
-
-impl Observer for Unwatched {}
-
-/// What a host is told.
-#[derive(Clone, Debug)]
-enum Told {
-    Requested(BuildRequest),
-    Failed(FailureEvent),
-    Finished(BuildResult),
-    Deployed(DeployEvent),
-}
-
-impl Told {
-    /// What is not done after it was told.
-    async fn to(&self, plugin: &Plugin) -> Result<Vec<Failure>> {
-        Ok(match self {
-            Self::Requested(event) => plugin.on_build_requested(event).await?.err().into_iter().collect(),
-            Self::Failed(event) => plugin.on_failure(event).await?.err().into_iter().collect(),
-            Self::Finished(event) => match plugin.on_build_finished(event).await? {
-                Ok(receipt) => receipt.unfinished,
-                Err(failure) => vec![failure],
-            },
-            Self::Deployed(event) => match plugin.on_deploy(event).await? {
-                Ok(answer) => answer.unfinished,
-                Err(failure) => vec![failure],
-            },
-        })
-    }
-}
 
 /// How two hosts meet.
 struct Meeting {
@@ -57,19 +26,19 @@ struct Meeting {
     /// Whether the instance gives records ids of its own.
     renames: bool,
     /// What one host was told before.
-    before: Vec<Told>,
+    before: Vec<Event>,
     /// Whether the build's change request is made and approved, and handed back.
     is_gated: bool,
-    one: Told,
-    other: Told,
+    one: Event,
+    other: Event,
 }
 
 impl Meeting {
-    fn of(one: Told, other: Told) -> Self {
+    fn of(one: Event, other: Event) -> Self {
         Self { settings: "", may_tidy: true, renames: false, before: Vec::new(), is_gated: false, one, other }
     }
 
-    fn after(self, before: Told) -> Self {
+    fn after(self, before: Event) -> Self {
         Self { before: vec![before], ..self }
     }
 
@@ -78,15 +47,19 @@ impl Meeting {
     async fn play(&self, check: impl Fn(&World) -> Result<()>) -> Result<()> {
         for nth in 1..=MANY {
             let world = self.world().await?;
-            let gate = if self.is_gated { Some(approved(&world).await?) } else { None };
-            for told in &self.before {
-                ensure!(told.to(&world.plugin).await?.is_empty(), "{told:?} was not done");
+            let gate = if self.is_gated {
+                Some(told::approved(&world, async || told::gate(&world).await).await?)
+            } else {
+                None
+            };
+            for event in &self.before {
+                ensure!(tell(&world.plugin, event).await?.is_empty(), "{event:?} was not done");
             }
             let (one, other) = (with(&self.one, gate.as_ref()), with(&self.other, gate.as_ref()));
-            let second = world.another("second", Arc::new(Unwatched))?;
+            let second = world.another("second", Arc::new(Nobody))?;
             let user = world.servicenow.account().user.clone();
             let fault = world.servicenow.fault(Fault::on("*").user(&user).nth(nth).times(1).only_delayed(HELD));
-            let mut first = std::pin::pin!(one.to(&world.plugin));
+            let mut first = std::pin::pin!(tell(&world.plugin, &one));
             let is_held = tokio::select! {
                 ended = &mut first => {
                     ended?;
@@ -96,15 +69,15 @@ impl Meeting {
             };
             if is_held {
                 let (first, then) = tokio::join!(first, async {
-                    let then = other.to(&second).await;
+                    let then = tell(&second, &other).await;
                     world.servicenow.remove_fault(fault);
                     then
                 });
                 drop((first?, then?));
             }
             world.servicenow.remove_fault(fault);
-            for told in [&one, &other, &one] {
-                let left = told.to(&world.plugin).await?;
+            for event in [&one, &other, &one] {
+                let left = tell(&world.plugin, event).await?;
                 ensure!(left.is_empty(), "request {nth} held: {left:?}");
             }
             check(&world).with_context(|| format!("request {nth} held"))?;
@@ -134,48 +107,19 @@ async fn until_held(world: &World, fault: host_harness::servicenow::FaultId) {
     }
 }
 
-async fn gate(world: &World) -> Result<Gate> {
-    let request: BuildRequest = event("build-requested")?;
-    world.plugin.on_build_requested(&request).await?.map_err(|failure| anyhow::anyhow!("{failure:?}"))
-}
-
-async fn approved(world: &World) -> Result<Gate> {
-    let change = gate(world).await?.change.context("no change request")?;
-    world.person("beth.anglin")?.approve(&change.id, "go").await?;
-    gate(world).await
-}
-
-fn with(told: &Told, gate: Option<&Gate>) -> Told {
-    match told.clone() {
-        Told::Finished(event) => Told::Finished(BuildResult { gate: gate.cloned(), ..event }),
-        told => told,
+fn with(event: &Event, gate: Option<&Gate>) -> Event {
+    match event.clone() {
+        Event::BuildFinished(event) => Event::BuildFinished(BuildResult { gate: gate.cloned(), ..event }),
+        event => event,
     }
 }
 
-fn failed(key: &str, later: u64) -> Result<Told> {
-    let mut failed: FailureEvent = event("failure")?;
-    failed.delivery.key = key.into();
-    failed.delivery.occurred_at += later;
-    failed.step = FailedStep::Verification;
-    Ok(Told::Failed(failed))
+fn passed(key: &str, later: u64) -> Result<Event> {
+    told::passed(key, later, None)
 }
 
-fn passed(key: &str, later: u64) -> Result<Told> {
-    let mut result: BuildResult = event("build-finished")?;
-    result.delivery.key = key.into();
-    result.delivery.occurred_at = event::<FailureEvent>("failure")?.delivery.occurred_at + later;
-    Ok(Told::Finished(result))
-}
-
-fn deployed(version: &str, later: u64) -> Result<Told> {
-    let mut deployed: DeployEvent = event("deploy-requested")?;
-    deployed.delivery.key = format!("deployed-{version}");
-    deployed.delivery.occurred_at += later;
-    deployed.deployment_id = format!("deploy-{version}");
-    deployed.build.image.version = version.into();
-    deployed.build.image.digest = Some(format!("sha256:{:0>64}", version.replace('.', "")));
-    deployed.phase = DeployPhase::Succeeded;
-    Ok(Told::Deployed(deployed))
+fn deployed(version: &str, later: u64) -> Result<Event> {
+    told::deployed(version, later, None).map(Event::Deploy)
 }
 
 /// The work notes of the one incident there must be, and its state.
@@ -188,7 +132,7 @@ fn incident(world: &World) -> Result<(Vec<String>, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_two_hosts_ask_for_has_one_change_request() -> Result<()> {
     for renames in [false, true] {
-        let request = Told::Requested(event("build-requested")?);
+        let request = Event::BuildRequested(event("build-requested")?);
         let meeting = Meeting { renames, may_tidy: false, ..Meeting::of(request.clone(), request) };
         meeting
             .play(|world| {

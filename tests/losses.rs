@@ -1,13 +1,15 @@
 //! Requests that are lost: each request of a flow in turn, before ServiceNow applied it and after. The event is delivered
 //! again, and then every record is what it is without the loss, field by field.
 
+use crate::told;
 use anyhow::{Context as _, Result, ensure};
 use host_harness::evidence::verify;
 use host_harness::servicenow::{Clock, Fault};
-use itsm_contract::events::{BuildRequest, BuildResult, DeployEvent, DeployPhase, FailedStep, FailureEvent};
+use itsm_contract::answers::Event;
+use itsm_contract::events::DeployPhase;
 use itsm_contract::types::{Failure, Gate};
 use std::collections::{BTreeMap, BTreeSet};
-use tests::{World, event};
+use tests::World;
 
 /// Deliveries until an event must be done: the first one, and one for each loss.
 const DELIVERIES: usize = 3;
@@ -65,73 +67,30 @@ impl Flow {
         if !is_gated {
             return Ok(None);
         }
-        let ask = async || if is_build { gate(world).await } else { deployment_gate(world).await };
-        let change = ask().await?.change.context("no change request")?;
-        world.person("beth.anglin")?.approve(&change.id, "go").await?;
-        Ok(Some(ask().await?))
+        let ask = async || if is_build { told::gate(world).await } else { deployment_gate(world).await };
+        told::approved(world, ask).await.map(Some)
     }
 }
 
-async fn gate(world: &World) -> Result<Gate> {
-    let request: BuildRequest = event("build-requested")?;
-    world.plugin.on_build_requested(&request).await?.map_err(|failure| anyhow::anyhow!("{failure:?}"))
-}
-
 async fn deployment_gate(world: &World) -> Result<Gate> {
-    let mut requested = deployment("1.0", 0)?;
+    let mut requested = told::deployed("1.0", 0, None)?;
     requested.delivery.key = "deploy-asked".into();
     requested.phase = DeployPhase::Requested;
     let answer = world.plugin.on_deploy(&requested).await?.map_err(|failure| anyhow::anyhow!("{failure:?}"))?;
     answer.gate.context("no gate")
 }
 
-fn deployment(version: &str, later: u64) -> Result<DeployEvent> {
-    let mut deployed: DeployEvent = event("deploy-requested")?;
-    deployed.delivery.key = format!("deployed-{version}");
-    deployed.delivery.occurred_at += later;
-    deployed.deployment_id = format!("deploy-{version}");
-    deployed.build.image.version = version.into();
-    deployed.build.image.digest = Some(format!("sha256:{:0>64}", version.replace('.', "")));
-    deployed.phase = DeployPhase::Succeeded;
-    Ok(deployed)
-}
-
 /// Delivers the flow's event once, with the gate that the host hands back; what is not done.
 async fn deliver(world: &World, flow: Flow, gate: Option<&Gate>) -> Result<Vec<Failure>> {
-    let failure = |key: &str, later: u64| -> Result<FailureEvent> {
-        let mut failed: FailureEvent = event("failure")?;
-        failed.delivery.key = key.into();
-        failed.delivery.occurred_at += later;
-        failed.step = FailedStep::Verification;
-        Ok(failed)
+    let event = match flow {
+        Flow::FirstFailure => told::failed("f1", 0)?,
+        Flow::Repeat => told::failed("f2", 1000)?,
+        Flow::FailureAfterRecovery => told::failed("f3", 9000)?,
+        Flow::Recovery | Flow::BuildFinished => told::passed("s1", 5000, gate)?,
+        Flow::Deployment | Flow::ApprovedDeployment => Event::Deploy(told::deployed("1.0", 0, gate)?),
+        Flow::Upgrade => Event::Deploy(told::deployed("1.1", 9000, gate)?),
     };
-    let failed = |answer: itsm_contract::Answer<_>| match answer {
-        Ok(_) => Vec::new(),
-        Err(failure) => vec![failure],
-    };
-    Ok(match flow {
-        Flow::FirstFailure => failed(world.plugin.on_failure(&failure("f1", 0)?).await?),
-        Flow::Repeat => failed(world.plugin.on_failure(&failure("f2", 1000)?).await?),
-        Flow::FailureAfterRecovery => failed(world.plugin.on_failure(&failure("f3", 9000)?).await?),
-        Flow::Recovery | Flow::BuildFinished => {
-            let mut result: BuildResult = event("build-finished")?;
-            result.delivery.occurred_at = event::<FailureEvent>("failure")?.delivery.occurred_at + 5000;
-            result.gate = gate.cloned();
-            match world.plugin.on_build_finished(&result).await? {
-                Ok(receipt) => receipt.unfinished,
-                Err(failure) => vec![failure],
-            }
-        }
-        Flow::Deployment | Flow::Upgrade | Flow::ApprovedDeployment => {
-            let (version, later) = if matches!(flow, Flow::Upgrade) { ("1.1", 9000) } else { ("1.0", 0) };
-            let mut deployed = deployment(version, later)?;
-            deployed.gate = gate.cloned();
-            match world.plugin.on_deploy(&deployed).await? {
-                Ok(answer) => answer.unfinished,
-                Err(failure) => vec![failure],
-            }
-        }
-    })
+    told::tell(&world.plugin, &event).await
 }
 
 /// Every record, its ids replaced by what people call it.

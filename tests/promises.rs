@@ -21,6 +21,7 @@ mod matrix;
 mod readme;
 mod secrets;
 mod service;
+mod told;
 mod way;
 
 /// The command, with arguments.

@@ -4,7 +4,6 @@
 use crate::harness;
 use anyhow::{Context as _, Result, ensure};
 use host_harness::delivery::{Outbox, State};
-use host_harness::grant::Observer;
 use host_harness::servicenow::{Account, Action, Fault};
 use itsm_contract::answers::Event;
 use itsm_contract::events::BuildResult;
@@ -14,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tests::{World, eager, event};
+use tests::{Nobody, World, eager, event};
 
 /// A password that nothing else looks like.
 const CANARY: &str = "canary-7f1d0c9a4e";
@@ -130,11 +129,6 @@ fn mishaps(echo: &str) -> Vec<Action> {
         Action::ExpiredToken,
     ]
 }
-
-/// Sees nothing.
-struct Nobody;
-
-impl Observer for Nobody {}
 
 async fn settled(outbox: &Outbox, key: &str) -> Result<String> {
     let wait = async {

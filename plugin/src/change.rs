@@ -163,9 +163,10 @@ pub fn approvers(plugin: &Plugin, ticket: &Ticket) -> Result<Result<Vec<Approval
         let change = List { table: TABLE, query, fields: FIELDS, limit: 2, is_displayed: false };
         let mut found = plugin.client().lists(&[change, gate::approvers::of(&[&ticket.id])])?.into_iter();
         let changes = found.next().unwrap_or_else(|| Ok(Vec::new()))?;
-        let change = changes.iter().find(|change| change.text("sys_id") == ticket.id).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("GET {TABLE}")).with_detail(format!("{} is gone", ticket.number))
-        })?;
+        let change = changes
+            .iter()
+            .find(|change| change.text("sys_id") == ticket.id)
+            .ok_or_else(|| held::not_found(&ticket.number))?;
         Held::believe(plugin, Change::read(change)?, ticket)?;
         found.next().unwrap_or_else(|| Ok(Vec::new())).map(|rows| gate::approvers::rows(&rows, &ticket.id))
     };

@@ -23,11 +23,7 @@ pub fn describe() -> Description {
 
 /// The one finding of a connection test that could not begin: the settings cannot be used.
 pub fn unusable(failure: Failure) -> Vec<Finding> {
-    let problem = match failure {
-        Failure::Retry(later) => later.problem,
-        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => problem,
-    };
-    vec![broken("settings", problem)]
+    vec![broken("settings", failure.into_problem())]
 }
 
 fn finding(subject: &str, health: Health, problem: Option<Problem>) -> Finding {

@@ -57,29 +57,16 @@ fn settle(plugin: &Plugin, record: &Ticket, marker: &str, key: &str) -> Result<(
         .ordered_down_by("sys_created_on")
         .ordered_by("sys_id");
     let fields = "sys_id,element_id,value,sys_created_on,sys_created_by";
-    let mut entries = match plugin.client().list("sys_journal_field", &query, fields, LIMIT) {
+    let found = match plugin.client().list("sys_journal_field", &query, fields, LIMIT) {
         Err(error) if error.kind.is_passing() => return Err(error),
         found => found.unwrap_or_default(),
     };
-    entries.retain(|entry| entry.text("element_id") == record.id && entry.text("value").contains(marker));
-    entries
-        .sort_unstable_by_key(|entry| (entry.text("sys_created_on").into_owned(), entry.text("sys_id").into_owned()));
-    let mut left = entries.is_empty();
-    if let Some((first, others)) = entries.split_first() {
-        // Somebody who quotes a note writes another text.
-        let is_copy = |entry: &&Record| {
-            ["value", "sys_created_by"].into_iter().all(|field| entry.text(field) == first.text(field))
-        };
-        for copy in others.iter().filter(is_copy) {
-            let target = format!("/api/now/table/sys_journal_field/{}", copy.text("sys_id"));
-            match plugin.client().delete(target, "DELETE sys_journal_field") {
-                Err(error) if error.kind.is_passing() => return Err(error),
-                Err(_) => left = true,
-                Ok(()) => {}
-            }
-        }
-    }
-    if left {
+    let is_ours = |entry: &&Record| entry.text("element_id") == record.id && entry.text("value").contains(marker);
+    let entries: Vec<&Record> = found.iter().filter(is_ours).collect();
+    let is_closed = entries.is_empty();
+    // Somebody who quotes a note writes another text.
+    let (alike, api) = (["value", "sys_created_by"], "/api/now/table/sys_journal_field");
+    if plugin.client().keep_first(entries, &alike, api, "DELETE sys_journal_field")? || is_closed {
         plugin.audit("note.doubled", key, Some(record), &[("marker", marker)]);
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! The rows: every hook, each with what must be there before, and every flow a second time after its first write was lost.
 
 use super::fault::APPROVER;
+use crate::told::failed;
 use anyhow::{Context as _, Result, ensure};
 use host_harness::delivery::{Outbox, State, Status};
 use host_harness::servicenow::Fault;
 use itsm_contract::answers::Event;
-use itsm_contract::events::{BuildResult, DeployEvent, DeployPhase, FailedStep, FailureEvent, Shortfall};
+use itsm_contract::events::{BuildResult, DeployEvent, DeployPhase, FailureEvent, Shortfall};
 use itsm_contract::types::Gate;
 use std::time::Duration;
 use tests::{World, event};
@@ -118,8 +119,8 @@ impl Flow {
             Step::DeployRequested => Event::Deploy(event("deploy-requested")?),
             Step::BuildFinished => finished(Some(stage.gate(BUILD).await?), 0)?,
             Step::Recovery => finished(None, 5_000)?,
-            Step::Failure => failure("f1", 0)?,
-            Step::FailureRepeated => failure("f2", 1_000)?,
+            Step::Failure => failed("f1", 0)?,
+            Step::FailureRepeated => failed("f2", 1_000)?,
             Step::DeployStarted => stage.deployment(DeployPhase::Started, "started").await?,
             Step::Deployed => stage.deployment(DeployPhase::Succeeded, "succeeded").await?,
             Step::DeployFailed => {
@@ -135,14 +136,6 @@ fn finished(gate: Option<Gate>, later: u64) -> Result<Event> {
     result.gate = gate;
     result.delivery.occurred_at = event::<FailureEvent>("failure")?.delivery.occurred_at + later;
     Ok(Event::BuildFinished(result))
-}
-
-fn failure(key: &str, later: u64) -> Result<Event> {
-    let mut failure: FailureEvent = event("failure")?;
-    failure.delivery.key = key.into();
-    failure.delivery.occurred_at += later;
-    failure.step = FailedStep::Verification;
-    Ok(Event::Failed(failure))
 }
 
 /// Keys of the sample events.

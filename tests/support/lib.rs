@@ -22,7 +22,7 @@ pub use guests::{returning, running, skipped};
 pub use outbox::eager;
 pub use served::Served;
 pub use snapshot::Snapshot;
-pub use world::{Builder, World};
+pub use world::{Builder, Nobody, World};
 
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;

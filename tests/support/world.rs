@@ -27,6 +27,11 @@ pub struct World {
     text: String,
 }
 
+/// Watches a host and sees nothing.
+pub struct Nobody;
+
+impl Observer for Nobody {}
+
 /// What is special about a world.
 pub struct Builder {
     settings: String,

@@ -387,6 +387,32 @@ pub enum Failure {
     InvalidEvent(Problem),
 }
 
+impl Failure {
+    /// What is wrong, whatever must be done about it.
+    pub fn problem(&self) -> &Problem {
+        match self {
+            Self::Retry(later) => &later.problem,
+            Self::Misconfigured(problem) | Self::Refused(problem) | Self::InvalidEvent(problem) => problem,
+        }
+    }
+
+    /// As [`problem`](Self::problem), to be changed.
+    pub fn problem_mut(&mut self) -> &mut Problem {
+        match self {
+            Self::Retry(later) => &mut later.problem,
+            Self::Misconfigured(problem) | Self::Refused(problem) | Self::InvalidEvent(problem) => problem,
+        }
+    }
+
+    /// As [`problem`](Self::problem), alone.
+    pub fn into_problem(self) -> Problem {
+        match self {
+            Self::Retry(later) => later.problem,
+            Self::Misconfigured(problem) | Self::Refused(problem) | Self::InvalidEvent(problem) => problem,
+        }
+    }
+}
+
 /// What became of one record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,16 +1,14 @@
 //! `call`: one hook, with an event from a file.
 
-use super::{Exit, Misuse, given::Given, session::Session, way::Aloud};
+use super::{Exit, Misuse, given::Given};
 use anyhow::Result;
 use clap::Args;
 use host_harness::evidence::junit;
 use host_harness::runtime::{Call as HookCall, EventError, Hook, Reply, limits};
 use host_harness::settings::Settings;
-use itsm_contract::answers::Event;
 use itsm_contract::types::{Failure, Verdict};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Call one hook with an event
 #[derive(Args)]
@@ -57,8 +55,7 @@ impl Call {
             _ => Some(self.given.credential(&settings)?),
         };
         let component = self.given.component()?;
-        let session = Session::of(&component, &settings, &self.given.audit).credential(credential).way(&self.given.way);
-        let session = if self.verbose { session.observer(Arc::new(Aloud)) } else { session };
+        let session = self.given.session(&component, &settings, self.verbose).credential(credential);
         let session = session.only_reads(self.dry_run).open().await?;
         let reply = session.call(&call).await?;
         say!("{}", serde_json::to_string_pretty(&reply)?);
@@ -83,13 +80,9 @@ fn read(path: &Path) -> Result<String> {
 }
 
 fn preview(call: HookCall) -> Result<HookCall> {
-    Ok(HookCall::Preview(match call {
-        HookCall::OnBuildRequested(request) => Event::BuildRequested(request),
-        HookCall::OnBuildFinished(result) => Event::BuildFinished(result),
-        HookCall::OnFailure(event) => Event::Failed(event),
-        HookCall::OnDeploy(event) => Event::Deploy(event),
-        other => return Err(Misuse(format!("`{}` changes nothing: leave --dry-run out", other.hook())).into()),
-    }))
+    let hook = call.hook();
+    let event = call.into_event();
+    Ok(HookCall::Preview(event.ok_or_else(|| Misuse(format!("`{hook}` changes nothing: leave --dry-run out")))?))
 }
 
 /// What the answer says, as an exit code.

@@ -10,7 +10,6 @@ use host_harness::runtime::{
     limits::{COMPONENT_BYTES, Limits},
 };
 use host_harness::settings::Settings;
-use std::io::Read as _;
 use std::path::PathBuf;
 
 /// Show what a component imports and exports; refuse what a host would refuse
@@ -35,11 +34,7 @@ impl Check {
     pub fn run(self) -> Result<Exit> {
         let host = Host::new(Limits::default())?;
         let what = format!("`{}`", self.component.display());
-        // One byte more than a host takes: enough to refuse it.
-        let mut bytes = Vec::new();
-        std::fs::File::open(&self.component)
-            .and_then(|file| file.take(COMPONENT_BYTES as u64 + 1).read_to_end(&mut bytes))
-            .with_context(|| format!("cannot read {what}"))?;
+        let bytes = super::read(&self.component, COMPONENT_BYTES).with_context(|| format!("cannot read {what}"))?;
         let inspection = match host.inspect(&what, &bytes) {
             Ok(inspection) => inspection,
             Err(error) => {
@@ -50,7 +45,7 @@ impl Check {
         // Loading compares every function with the contract, and names the one that differs.
         let refusal = host.load_bytes(&what, &bytes).err().map(|error| error.to_string());
         let shown = match refusal {
-            None => self.shown()?,
+            None => self.shown(&what, &bytes)?,
             // Nobody need agree on what no host loads.
             Some(_) => None,
         };
@@ -106,10 +101,10 @@ impl Check {
     }
 
     /// What the mapping makes of the events.
-    fn shown(&self) -> Result<Option<Shown>> {
+    fn shown(&self, what: &str, component: &[u8]) -> Result<Option<Shown>> {
         let Some(settings) = &self.settings else { return Ok(None) };
         let settings = Settings::read(settings)?;
-        let subject = mapping::subject(Some(&self.component))?;
+        let subject = mapping::subject_in(what, component)?;
         let events = mapping::events(self.events.as_deref())?;
         let shown =
             Shown::of(&subject, &settings.to_json(), &events).map_err(|error| mapping::told(&settings, error))?;

@@ -1,11 +1,10 @@
 //! `connect`: Test Connection, for people.
 
-use super::{Exit, given::Given, printable, session::Session, way::Aloud};
+use super::{Exit, given::Given, printable};
 use anyhow::Result;
 use clap::Args;
 use host_harness::settings::Settings;
 use itsm_contract::answers::{Finding, Health};
-use std::sync::Arc;
 
 /// Test the connection: a finding and a remedy for each step
 #[derive(Args)]
@@ -26,8 +25,7 @@ impl Connect {
         let settings = Settings::read(&self.given.settings)?;
         let credential = self.given.credential(&settings)?;
         let component = self.given.component()?;
-        let session = Session::of(&component, &settings, &self.given.audit).credential(credential).way(&self.given.way);
-        let session = if self.verbose { session.observer(Arc::new(Aloud)) } else { session };
+        let session = self.given.session(&component, &settings, self.verbose).credential(credential);
         let session = session.only_reads(true).open().await?;
         let findings = session.test_connection().await?;
         if self.json {

@@ -1,11 +1,14 @@
 //! What every command is given that calls a plugin at an instance.
 
-use super::{progress::Progress, session, way::Way};
+use super::progress::Progress;
+use super::session::{self, Opening, Session};
+use super::way::{Aloud, Way};
 use anyhow::Result;
 use clap::Args;
 use host_harness::grant::Credential;
 use host_harness::settings::Settings;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Args)]
 pub struct Given {
@@ -29,6 +32,12 @@ impl Given {
     /// The credential that these settings name.
     pub fn credential(&self, settings: &Settings) -> Result<Credential> {
         session::credential(self.credential.as_deref(), settings)
+    }
+
+    /// The plugin that these settings are for, to be opened; `verbose` tells each of its requests.
+    pub fn session<'a>(&'a self, component: &'a Path, settings: &'a Settings, verbose: bool) -> Opening<'a> {
+        let session = Session::of(component, settings, &self.audit).way(&self.way);
+        if verbose { session.observer(Arc::new(Aloud)) } else { session }
     }
 
     /// The component, built from sources where it must be.

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use host_harness::grant::{AuditLog, Egress, Grant};
 use host_harness::guest::{self, Language};
 use host_harness::mapping::{self, Finding, MappingError, Outcome, Recorded, Subject};
+use host_harness::runtime::limits::COMPONENT_BYTES;
 use host_harness::settings::Settings;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,8 +114,16 @@ pub fn subject(component: Option<&Path>) -> Result<Subject> {
         return Ok(Subject::of("the stock mapping", &bytes)?);
     };
     let what = format!("`{}`", path.display());
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {what}"))?;
-    Ok(Subject::of(&what, &bytes).map_err(|error| Misuse(error.to_string()))?)
+    let bytes = super::read(path, COMPONENT_BYTES).with_context(|| format!("cannot read {what}"))?;
+    subject_in(&what, &bytes)
+}
+
+/// The mapping in a component that is read already.
+pub fn subject_in(what: &str, component: &[u8]) -> Result<Subject> {
+    if component.len() > COMPONENT_BYTES {
+        return Err(Misuse(format!("{what} is larger than the {COMPONENT_BYTES} bytes of a component")).into());
+    }
+    Ok(Subject::of(what, component).map_err(|error| Misuse(error.to_string()))?)
 }
 
 /// The events of a folder, or those that come with this command.

@@ -1,6 +1,6 @@
 //! `serve`: the host as a service, until it is told to stop.
 
-use super::{Exit, Misuse, given::Given, logs, session::Session};
+use super::{Exit, Misuse, given::Given, logs};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use host_harness::delivery::{self, Backoff, Outbox, Pacing, Sandboxed, SqliteStore, SystemClock, Witness, limits};
@@ -107,7 +107,7 @@ impl Serve {
         let limits = self.effort.delivery();
         let pacing = Pacing::new(&limits, Arc::new(SystemClock));
         let witness = Witness::new(pacing.clone());
-        let session = Session::of(&component, &settings, &self.given.audit).credential(credential).way(&self.given.way);
+        let session = self.given.session(&component, &settings, false).credential(credential);
         let session = session.observer(witness.clone()).limits(self.effort.runtime()).open().await?;
         let hooks = Sandboxed::new(session.into_plugin(), witness);
         let outbox = Outbox::builder(store, hooks).limits(limits).pacing(pacing);

@@ -4,11 +4,10 @@ use super::{Misuse, printable};
 use anyhow::Result;
 use clap::Args;
 use host_harness::grant::{Builder, Egress, EgressError, Exchange, Observer, Outcome, Route};
-use std::io::Read as _;
 use std::path::PathBuf;
 
 /// Bytes of a CA bundle. That of a whole operating system has 250 KB.
-const BUNDLE_BYTES: u64 = 4 * 1024 * 1024;
+const BUNDLE_BYTES: usize = 4 * 1024 * 1024;
 
 /// How the instance is reached.
 #[derive(Args, Clone, Default)]
@@ -42,11 +41,8 @@ impl Way {
         };
         if let Some(path) = &self.ca_bundle {
             let unreadable = |why: String| Misuse(format!("cannot read the CA bundle {}: {why}", path.display()));
-            let mut bytes = Vec::new();
-            std::fs::File::open(path)
-                .and_then(|file| file.take(BUNDLE_BYTES + 1).read_to_end(&mut bytes))
-                .map_err(|error| unreadable(error.to_string()))?;
-            if bytes.len() as u64 > BUNDLE_BYTES {
+            let bytes = super::read(path, BUNDLE_BYTES).map_err(|error| unreadable(error.to_string()))?;
+            if bytes.len() > BUNDLE_BYTES {
                 return Err(unreadable(format!("it is larger than {BUNDLE_BYTES} bytes")).into());
             }
             grant = grant.ca_bundle(bytes);
@@ -89,7 +85,7 @@ mod tests {
     fn a_ca_bundle_that_is_larger_than_any_is_not_read() {
         let folder = tempfile::tempdir().unwrap();
         let bundle = folder.path().join("all.pem");
-        std::fs::File::create(&bundle).unwrap().set_len(BUNDLE_BYTES + 1).unwrap();
+        std::fs::File::create(&bundle).unwrap().set_len(BUNDLE_BYTES as u64 + 1).unwrap();
         let audit = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl")).unwrap());
         let grant = Grant::builder(String::new(), Egress::to("https://dev.service-now.com").unwrap(), audit);
         let way = Way { ca_bundle: Some(bundle), ..Way::default() };

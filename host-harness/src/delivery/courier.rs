@@ -137,7 +137,7 @@ async fn store(core: &Core, record: Record, event: &Event, called: Called<Answer
             progress.due = due(core, again, attempts, now);
             let due = progress.due;
             let left = answer.as_ref().map(|answer| answer.unfinished().first());
-            let problem = left.unwrap_or_else(Some).map(event::problem);
+            let problem = left.unwrap_or_else(Some).map(Failure::problem);
             let (trouble, remedy) = (problem.map(|problem| &problem.summary), problem.map(|problem| &problem.remedy));
             tracing::warn!(key, attempts, wait_ms = due.saturating_sub(now), trouble, remedy, "not delivered yet");
             core.write(vec![Change::Put(record.id, progress)]).await;
@@ -198,7 +198,7 @@ async fn give_up(
     tracing::error!(
         key = record.key,
         attempts,
-        trouble = failure.as_ref().map(|failure| &event::problem(failure).summary),
+        trouble = failure.as_ref().map(|failure| &failure.problem().summary),
         "given up",
     );
     let report = failure.map(|failure| event::undelivered(event, attempts, now, &failure));

@@ -2,7 +2,7 @@
 
 use itsm_contract::answers::Event;
 use itsm_contract::events::{DeployPhase, FailedStep, FailureEvent};
-use itsm_contract::types::{Build, Delivery, Failure, Problem, Ticket, Timestamp};
+use itsm_contract::types::{Build, Delivery, Failure, Ticket, Timestamp};
 
 /// Bytes of a delivery key. A key is an identifier, such as a UUID with a few words before it.
 pub const KEY_BYTES: usize = 256;
@@ -113,7 +113,7 @@ pub fn undelivered(event: &Event, attempts: u32, at: Timestamp, failure: &Failur
             (Some(event.environment.clone()), event.systems.clone(), &event.labels, change(&event.gate))
         }
     };
-    let why: String = problem(failure).summary.chars().take(MESSAGE_CHARS).collect();
+    let why: String = failure.problem().summary.chars().take(MESSAGE_CHARS).collect();
     Event::Failed(FailureEvent {
         delivery: Delivery { key: format!("{key}/undelivered/{at}"), attempt: 1, occurred_at: at, given_up_at: None },
         build: build(event).clone(),
@@ -148,14 +148,6 @@ fn what(event: &Event) -> &'static str {
     }
 }
 
-/// What is wrong, whatever must be done about it.
-pub fn problem(failure: &Failure) -> &Problem {
-    match failure {
-        Failure::Retry(later) => &later.problem,
-        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => problem,
-    }
-}
-
 /// The lanes of delivery failures.
 const REPORTS: &str = "undelivered ";
 
@@ -168,6 +160,7 @@ pub fn is_report_lane(lane: &str) -> bool {
 mod tests {
     use super::*;
     use crate::delivery::tests::support;
+    use itsm_contract::types::Problem;
 
     #[test]
     fn a_report_quotes_so_much_of_what_went_wrong_and_no_more() {

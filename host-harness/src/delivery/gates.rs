@@ -214,7 +214,7 @@ impl Gates {
                 Ok(_) => Moved::Ask,
                 Err(failure @ (Failure::Refused(_) | Failure::InvalidEvent(_))) => Moved::Lost(failure),
                 Err(failure) => {
-                    tracing::warn!(%change, problem = %super::event::problem(&failure).summary, "a gate could not be read");
+                    tracing::warn!(%change, problem = %failure.problem().summary, "a gate could not be read");
                     continue;
                 }
             };

@@ -45,7 +45,7 @@ pub(super) async fn look(core: &Core, look: &Look, is_probe: bool) -> Option<See
         }
         Err(trouble) => {
             let failure = Trouble::into_failure(trouble);
-            tracing::warn!(gates = look.waiting.len(), trouble = %event::problem(&failure).summary, "no look at the gates");
+            tracing::warn!(gates = look.waiting.len(), trouble = %failure.problem().summary, "no look at the gates");
             None
         }
     }

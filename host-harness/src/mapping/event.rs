@@ -81,14 +81,8 @@ fn parse(name: &str, text: &str) -> Result<Recorded, MappingError> {
         () if json.get("step").is_some() => Hook::OnFailure,
         () => Hook::OnBuildRequested,
     };
-    let event =
-        match Call::from_json(hook, text, &limits::Limits::default()).map_err(|error| fault(error.to_string()))? {
-            Call::OnBuildRequested(request) => Event::BuildRequested(request),
-            Call::OnBuildFinished(result) => Event::BuildFinished(result),
-            Call::OnFailure(failed) => Event::Failed(failed),
-            Call::OnDeploy(deployed) => Event::Deploy(deployed),
-            other => return Err(fault(format!("{} takes no event", other.hook()))),
-        };
+    let call = Call::from_json(hook, text, &limits::Limits::default()).map_err(|error| fault(error.to_string()))?;
+    let event = call.into_event().ok_or_else(|| fault(format!("{hook} takes no event")))?;
     Ok(Recorded { name: name.into(), digest: digest(text.as_bytes()), event })
 }
 

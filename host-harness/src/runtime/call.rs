@@ -131,6 +131,17 @@ impl Call {
         fields_within(text, files, limits).map(|()| event)
     }
 
+    /// The event that a hook is told of; none where the call asks and tells nothing.
+    pub fn into_event(self) -> Option<Event> {
+        match self {
+            Self::OnBuildRequested(request) => Some(Event::BuildRequested(request)),
+            Self::OnBuildFinished(result) => Some(Event::BuildFinished(result)),
+            Self::OnFailure(failed) => Some(Event::Failed(failed)),
+            Self::OnDeploy(deployed) => Some(Event::Deploy(deployed)),
+            Self::Check(_) | Self::Describe | Self::Validate(_) | Self::TestConnection | Self::Preview(_) => None,
+        }
+    }
+
     /// Which function it calls.
     pub fn hook(&self) -> Hook {
         match self {

@@ -173,6 +173,6 @@ fn another(why: &str) -> Error {
     Error::new(Kind::ReplyUnexpected, format!("GET {TABLE}")).with_detail(why)
 }
 
-fn not_found(number: &str) -> Error {
+pub(super) fn not_found(number: &str) -> Error {
     Error::new(Kind::NotFound, format!("GET {TABLE}")).with_detail(format!("{number} is gone"))
 }

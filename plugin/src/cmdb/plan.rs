@@ -260,19 +260,12 @@ fn unfinished<'a>(items: impl Iterator<Item = &'a answers::Item>) -> Vec<Failure
     let mut kinds: Vec<(Failure, Vec<&str>)> = Vec::new();
     for item in items {
         let ItemOutcome::Failed(failure) = &item.outcome else { continue };
-        match kinds.iter_mut().find(|(other, _)| problem(other).code == problem(failure).code) {
+        match kinds.iter_mut().find(|(other, _)| other.problem().code == failure.problem().code) {
             Some((_, names)) => names.push(&item.name),
             None => kinds.push((failure.clone(), vec![&item.name])),
         }
     }
     kinds.into_iter().map(|(failure, names)| naming(failure, &names)).collect()
-}
-
-fn problem(failure: &Failure) -> &Problem {
-    match failure {
-        Failure::Retry(later) => &later.problem,
-        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => problem,
-    }
 }
 
 fn naming(mut failure: Failure, names: &[&str]) -> Failure {
@@ -281,10 +274,7 @@ fn naming(mut failure: Failure, names: &[&str]) -> Failure {
     if more > 0 {
         list.push_str(&format!(" and {more} more"));
     }
-    let problem = match &mut failure {
-        Failure::Retry(later) => &mut later.problem,
-        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => problem,
-    };
+    let problem = failure.problem_mut();
     problem.summary = format!("{list}: {}", problem.summary);
     failure
 }

@@ -8,7 +8,7 @@ use crate::servicenow::{Error, Kind, Query};
 use crate::settings::{ChangeType, Settings};
 use crate::transport::Method;
 use itsm_contract::answers::{Finding, Health};
-use itsm_contract::types::{Failure, Problem};
+use itsm_contract::types::Problem;
 
 /// One step of the test.
 struct Step {
@@ -206,13 +206,7 @@ fn look(plugin: &Plugin, look: &Look) -> Result<(), Trouble> {
                 )),
             }
         }
-        Look::CloseCode => match close_code(plugin) {
-            Ok(_) => Ok(()),
-            Err(Failure::Retry(later)) => Err(Trouble::Other(later.problem)),
-            Err(Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem)) => {
-                Err(Trouble::Other(problem))
-            }
-        },
+        Look::CloseCode => close_code(plugin).map(drop).map_err(|failure| Trouble::Other(failure.into_problem())),
     }
 }
 

@@ -85,19 +85,10 @@ impl<'a> Attachments<'a> {
         }
         self.held = self.plugin.client().attachments(&self.change.kind, &self.change.id, LIMIT)?;
         for (name, hash) in &self.added {
-            let mut copies: Vec<&Record> =
-                self.held.iter().filter(|file| file.text("file_name") == *name && file.text("hash") == *hash).collect();
-            copies.sort_unstable_by_key(|file| {
-                (file.text("sys_created_on").into_owned(), file.text("sys_id").into_owned())
-            });
-            let Some((first, others)) = copies.split_first() else { continue };
-            for copy in others.iter().filter(|copy| copy.text("sys_created_by") == first.text("sys_created_by")) {
-                let target = format!("/api/now/attachment/{}", copy.text("sys_id"));
-                match self.plugin.client().delete(target, "DELETE attachment") {
-                    Err(error) if error.kind.is_passing() => return Err(error),
-                    _ => {}
-                }
-            }
+            let is_copy = |file: &&Record| file.text("file_name") == *name && file.text("hash") == *hash;
+            let copies = self.held.iter().filter(is_copy).collect();
+            let (api, label) = ("/api/now/attachment", "DELETE attachment");
+            self.plugin.client().keep_first(copies, &["sys_created_by"], api, label)?;
         }
         Ok(())
     }

@@ -51,15 +51,6 @@ pub fn open(plugin: &Plugin, work: Work) -> Result<Gate, Failure> {
     }
 }
 
-fn words(failure: &Failure) -> String {
-    match failure {
-        Failure::Retry(later) => later.problem.summary.clone(),
-        Failure::Misconfigured(problem) | Failure::Refused(problem) | Failure::InvalidEvent(problem) => {
-            problem.summary.clone()
-        }
-    }
-}
-
 fn judged(plugin: &Plugin, work: Work, asked: &Asked) -> Result<Gate, Failure> {
     let known = |held| Made { held, items: None, is_new: false };
     let made = match (work.number(), change::handed_back(plugin, work)) {
@@ -207,7 +198,7 @@ pub fn unreachable(plugin: &Plugin, change: Option<&Ticket>, asked: &Asked, fail
     if !policy.is_expired(plugin.now()) {
         return None;
     }
-    let why = words(failure);
+    let why = failure.problem().summary.clone();
     let verdict = match policy.on_timeout {
         OnTimeout::Pause => Verdict::Pause(Pause {
             waiting_for: [format!("ServiceNow: {why}"), "the time to answer is over".into()]

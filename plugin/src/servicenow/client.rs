@@ -208,6 +208,25 @@ impl<'a> Client<'a> {
         deleted(self.send(&request(Method::Delete, target, None), label), label)
     }
 
+    /// Of records that two hosts made at once all but the first are deleted: those that agree with it in all the `alike`
+    /// fields, by `api` and their `sys_id`. Returns whether any that agrees had to stay.
+    ///
+    /// # Errors
+    /// Where ServiceNow cannot be asked for the moment. A copy that may not be deleted stays.
+    pub fn keep_first(&self, mut copies: Vec<&Record>, alike: &[&str], api: &str, label: &str) -> Result<bool, Error> {
+        copies
+            .sort_unstable_by_key(|copy| (copy.text("sys_created_on").into_owned(), copy.text("sys_id").into_owned()));
+        let Some((first, others)) = copies.split_first() else { return Ok(false) };
+        let mut is_left = false;
+        for copy in others.iter().filter(|copy| alike.iter().all(|field| copy.text(field) == first.text(field))) {
+            match self.delete(format!("{api}/{}", copy.text("sys_id")), label) {
+                Err(error) if error.kind.is_passing() => return Err(error),
+                deleted => is_left |= deleted.is_err(),
+            }
+        }
+        Ok(is_left)
+    }
+
     /// Attaches a file to a record: raw, so that the limit for JSON does not apply. Returns the attachment's record.
     ///
     /// # Errors
