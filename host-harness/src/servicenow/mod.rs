@@ -25,6 +25,7 @@
 //! | `seed/` | what a new instance holds |
 
 mod blueprint;
+mod builder;
 pub(crate) mod change;
 mod clock;
 pub(crate) mod cmdb;
@@ -39,12 +40,14 @@ mod properties;
 pub mod seed;
 mod state;
 
+pub use builder::Builder;
 pub use change::approvals::{ApprovalPolicy, Approvers, WaitFor};
 pub use clock::Clock;
 pub use engine::dictionary::{Column, Kind, Table};
 pub use engine::record::Record;
 pub use faults::{Action, Fault, FaultId};
 pub use http::server::Seen;
-pub use instance::{Account, Builder, Instance, Person};
+pub use instance::{Account, Instance};
 pub use login::{Login, LoginError};
 pub use properties::Properties;
+pub use seed::people::Person;
