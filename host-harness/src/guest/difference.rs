@@ -6,18 +6,32 @@
 use super::interface::Interface;
 use wit_parser::{Function, InterfaceId, Type, TypeDefKind};
 
+/// An interface, and where it is read from.
+pub(super) type Side<'a> = (&'a Interface, InterfaceId);
+
 /// The first difference between the interface that is wanted and the one that is there; none where they agree.
 ///
 /// More functions than are wanted do no harm.
-pub(super) fn difference(wanted: (&Interface, InterfaceId), found: (&Interface, InterfaceId)) -> Option<String> {
-    let functions =
-        |(side, id): (&Interface, InterfaceId)| side.resolve.interfaces.get(id).map(|i| i.functions.clone());
-    let found_functions = functions(found).unwrap_or_default();
+pub(super) fn difference(wanted: Side<'_>, found: Side<'_>) -> Option<String> {
     let sides = Sides { wanted: wanted.0, found: found.0 };
-    functions(wanted).unwrap_or_default().iter().find_map(|(name, wanted)| match found_functions.get(name) {
-        None => Some(format!("the function `{name}` is missing")),
-        Some(found) => sides.function(wanted, found).map(|what| format!("function `{name}`: {what}")),
+    functions(wanted).find_map(|wanted| match functions(found).find(|found| found.name == wanted.name) {
+        None => Some(format!("the function `{}` is missing", wanted.name)),
+        Some(found) => sides.function(wanted, found),
     })
+}
+
+/// The same for an interface that a host offers and a component asks for: here the component may leave functions out,
+/// and add none.
+pub(super) fn overreach(offered: Side<'_>, asked: Side<'_>) -> Option<String> {
+    let sides = Sides { wanted: offered.0, found: asked.0 };
+    functions(asked).find_map(|asked| match functions(offered).find(|offered| offered.name == asked.name) {
+        None => Some(format!("the function `{}` is not the contract's", asked.name)),
+        Some(offered) => sides.function(offered, asked),
+    })
+}
+
+fn functions<'a>((interface, id): Side<'a>) -> impl Iterator<Item = &'a Function> {
+    interface.resolve.interfaces.get(id).into_iter().flat_map(|interface| interface.functions.values())
 }
 
 struct Sides<'a> {
@@ -27,6 +41,10 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     fn function(&self, wanted: &Function, found: &Function) -> Option<String> {
+        self.signature(wanted, found).map(|what| format!("function `{}`: {what}", wanted.name))
+    }
+
+    fn signature(&self, wanted: &Function, found: &Function) -> Option<String> {
         if wanted.kind.is_async() != found.kind.is_async() {
             return Some("one is `async` and the other is not".into());
         }
@@ -146,7 +164,10 @@ impl Interface {
         let Some(def) = self.resolve.types.get(id) else { return "an unknown type".into() };
         match &def.name {
             Some(name) => format!("`{name}`"),
-            None => format!("a {}", def.kind.as_str()),
+            None => {
+                let kind = def.kind.as_str();
+                format!("{} {kind}", if kind.starts_with(['a', 'e', 'o']) { "an" } else { "a" })
+            }
         }
     }
 }

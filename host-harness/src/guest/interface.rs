@@ -1,7 +1,7 @@
 //! What a component imports and exports, read without running it.
 
 use super::Error;
-use super::difference::difference;
+use super::difference::{difference, overreach};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{InterfaceId, Resolve, SourceMap, WorldId, WorldItem, WorldKey};
 
@@ -89,7 +89,7 @@ impl Interface {
         }
     }
 
-    /// The contract itself, from its WIT: what a plugin exports.
+    /// The contract itself, from its WIT: what a plugin exports, and of its imports those that are the contract's own.
     ///
     /// # Errors
     /// [`Error::Unreadable`], which the tests rule out.
@@ -97,6 +97,7 @@ impl Interface {
         const WIT: &[(&str, &str)] = &[
             ("answers.wit", include_str!("../../../wit/answers.wit")),
             ("approvals.wit", include_str!("../../../wit/approvals.wit")),
+            ("audit.wit", include_str!("../../../wit/audit.wit")),
             ("diagnostics.wit", include_str!("../../../wit/diagnostics.wit")),
             ("events.wit", include_str!("../../../wit/events.wit")),
             ("evidence.wit", include_str!("../../../wit/evidence.wit")),
@@ -108,23 +109,33 @@ impl Interface {
         for (name, text) in WIT {
             files.push_str(name, *text);
         }
-        // The world `itsm-plugin` without its imports, which would want all of WASI to be parsed.
-        let exports = "export approvals; export diagnostics; export evidence; export itsm-integration;";
-        files.push_str("world.wit", format!("package {CONTRACT};\nworld exports {{ {exports} }}"));
+        // The world `itsm-plugin` without its imports of WASI, all of which would have to be parsed.
+        let items = "import audit; export approvals; export diagnostics; export evidence; export itsm-integration;";
+        files.push_str("world.wit", format!("package {CONTRACT};\nworld contract {{ {items} }}"));
         let group = files.parse().map_err(|(_, error)| unreadable(error.to_string()))?;
         let mut resolve = Resolve::default();
         let package = resolve.push_group(group).map_err(|error| unreadable(error.to_string()))?;
-        let world = resolve.select_world(&[package], Some("exports")).map_err(|error| unreadable(error.to_string()))?;
+        let world =
+            resolve.select_world(&[package], Some("contract")).map_err(|error| unreadable(error.to_string()))?;
         Ok(Self { resolve, world })
     }
 
-    /// Where another's exports first differ from these, in words; none where they agree, or one is missing altogether.
+    /// Where another's exports or imports first differ from these, in words; none where they agree, or one is missing
+    /// altogether.
     pub(crate) fn first_difference(&self, found: &Self) -> Option<String> {
-        self.exports().iter().find_map(|name| {
-            let (wanted_id, found_id) = (self.exported(name)?, found.exported(name)?);
+        let exports = self.exports().into_iter().find_map(|name| {
+            let (wanted_id, found_id) = (self.exported(&name)?, found.exported(&name)?);
             let what = difference((self, wanted_id), (found, found_id))?;
             Some(format!("`{name}`: {what}"))
-        })
+        });
+        let imports = || {
+            self.imports().into_iter().find_map(|name| {
+                let (offered_id, asked_id) = (self.imported(&name)?, found.imported(&name)?);
+                let what = overreach((self, offered_id), (found, asked_id))?;
+                Some(format!("`{name}`: {what}"))
+            })
+        };
+        exports.or_else(imports)
     }
 
     /// What it imports, by full name, sorted.

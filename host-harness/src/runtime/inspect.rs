@@ -58,7 +58,7 @@ pub struct Inspection {
     pub imports: Vec<(String, Class)>,
     /// Its exports by full name.
     pub exports: Vec<String>,
-    /// Where an export first differs from the contract, down to the field.
+    /// Where an export, or an import of the contract's own, first differs from the contract, down to the field.
     pub difference: Option<String>,
 }
 
