@@ -189,6 +189,90 @@ fn no_record_of_an_event_may_be_an_array() -> Result<()> {
 }
 
 #[test]
+fn a_url_that_no_grant_leads_to_is_refused_where_the_settings_are_read() -> Result<()> {
+    let desk = Desk::new()?;
+    for (url, what) in [
+        ("https://dev.service-now.com:", "is another spelling of `https://dev.service-now.com`: write that"),
+        ("http://2130706433:1", "is another spelling of `http://127.0.0.1:1`: write that"),
+        (
+            "https://168.63.129.16",
+            "is never granted: clouds tell a machine its own secrets at such addresses, so no grant leads there; name the \
+             instance's host",
+        ),
+    ] {
+        desk.file("servicenow.toml", &format!("[instance]\nurl = \"{url}\"\ncredential = \"sn\"\n"))?;
+        let run = desk.call(&sample(), &["--private-network"])?;
+        assert_eq!(run.code, 2, "{run:?}");
+        assert_eq!(run.stderr, format!("error: servicenow.toml:2: instance.url: `{url}` {what}\n"));
+    }
+    Ok(())
+}
+
+/// What is named on the command line may be anything: a device says that it is empty, and has no end.
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_refused_at_its_limit() -> Result<()> {
+    let desk = Desk::new()?;
+    let call = ["call", "on-build-requested", "--credential", "sn=env:SN"];
+    let zero = "/dev/zero";
+    let event = sample().display().to_string();
+    let settings = ["--settings", "servicenow.toml"];
+    for (args, said) in [
+        ([&call[..], &["--settings", zero]].concat(), "error: /dev/zero is larger than 1048576 bytes"),
+        ([&call[..], &settings, &["--event", zero]].concat(), "16777216"),
+        ([&call[..], &settings, &["--event", &event, "--component", zero]].concat(), "a component may have 67108864"),
+        ([&call[..], &settings, &["--event", &event, "--ca-bundle", zero]].concat(), "larger than 4194304 bytes"),
+        (vec!["connect", settings[0], settings[1], "--credential", "sn=file:/dev/zero"], "larger than 65536 bytes"),
+        (vec!["check", zero], "larger than 67108864 bytes"),
+        (
+            vec!["mapping", "check", settings[0], settings[1], "--credential", "sn=env:SN", "--component", zero],
+            "larger than 67108864 bytes",
+        ),
+        (vec!["build", "--mapping", zero], "larger than 67108864 bytes"),
+        (vec!["sim", "--listen", "127.0.0.1:0", "--faults", zero], "larger than 1048576 bytes"),
+        (vec!["sim", "--listen", "127.0.0.1:0", "--state", zero], "is no file to keep anything in"),
+    ] {
+        let secret = desk.ready["credential"].as_str().unwrap_or_default();
+        let run = harness(&args).env("SN", secret).within(desk.work.path()).run()?;
+        assert!(matches!(run.code, 2 | 3) && run.stderr.contains(said), "{args:?}: {run:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_line_of_an_audit_log_that_is_none_is_a_no_of_verify_and_of_show_alike() -> Result<()> {
+    let desk = Desk::new()?;
+    assert_eq!(desk.call(&sample(), &["--audit", "log"])?.code, 4);
+    let log = desk.work.path().join("log");
+    let audit = |args: &[&str]| harness(["audit"]).args(args).within(desk.work.path()).run();
+    let whole = audit(&["show", "log"])?;
+    assert_eq!((whole.code, audit(&["verify", "log"])?.code), (0, 0), "{whole:?}");
+    let lines = whole.stdout.lines().count();
+
+    let text = std::fs::read_to_string(&log)?;
+    std::fs::write(&log, text.replacen("{\"seq\":2,", "{\"seq\":two,", 1))?;
+    let run = audit(&["verify", "log"])?;
+    assert_eq!(
+        (run.code, run.stdout.starts_with("not whole: line 2 of `log` is no audit entry: ")),
+        (1, true),
+        "{run:?}"
+    );
+    for args in [&["show", "log"][..], &["show", "log", "--change", "CHG0030001"], &["show", "log", "--json"]] {
+        let run = audit(args)?;
+        assert_eq!(run.code, 1, "{args:?}: {run:?}");
+        let said: Vec<_> = run.stderr.lines().collect();
+        assert!(said[0].starts_with("do not rely on what follows: line 2 of `log` is no audit entry: "), "{run:?}");
+        assert!(said[1].starts_with("left out: line 2 of `log` is no audit entry: "), "{run:?}");
+        // What stands behind it is told.
+        assert!(run.stdout.contains("gate.pause"), "{run:?}");
+    }
+    assert_eq!(audit(&["show", "log"])?.stdout.lines().count(), lines - 1);
+    assert_eq!(audit(&["show", "nowhere"])?.code, 3);
+    assert_eq!(audit(&["verify", "nowhere"])?.code, 3);
+    Ok(())
+}
+
+#[test]
 fn nothing_of_this_changes_anything() -> Result<()> {
     let desk = Desk::new()?;
     desk.call(&desk.event("\"version\"", "\"verson\"")?, &[])?;

@@ -1,7 +1,9 @@
 //! The way to an instance in an enterprise's network, by the command's options and by the environment.
 
 use crate::harness;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use host_harness::grant::audit::entries;
+use host_harness::guest;
 use host_harness::servicenow::Instance;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -71,9 +73,14 @@ impl Site {
 
     /// Test Connection, with options and variables.
     async fn connect(&self, options: &[&str], variables: &[(&str, &str)]) -> Result<Run> {
+        self.run(&["connect"], options, variables).await
+    }
+
+    async fn run(&self, command: &[&str], options: &[&str], variables: &[(&str, &str)]) -> Result<Run> {
         let account = self.instance.account();
         let credential = json!({"user": account.user, "password": account.password}).to_string();
-        let mut command = harness(["connect", "--settings", "sn.toml", "--credential", "sn=env:SN"])
+        let mut command = harness(command)
+            .args(["--settings", "sn.toml", "--credential", "sn=env:SN"])
             .args(options)
             .env("SN", &credential)
             .within(self.work.path());
@@ -96,9 +103,12 @@ async fn the_proxy_and_the_certificates_come_from_options_or_from_the_environmen
 
     // Each of the ways in which a proxy is named.
     let with_option = [&bundle[..], &["--proxy", &url]].concat();
-    for (options, variables) in
-        [(&with_option[..], &[][..]), (&bundle, &[("HTTPS_PROXY", url.as_str())]), (&bundle, &[("all_proxy", &url)])]
-    {
+    for (options, variables) in [
+        (&with_option[..], &[][..]),
+        (&bundle, &[("HTTPS_PROXY", url.as_str())]),
+        (&bundle, &[("all_proxy", &url)]),
+        (&bundle, &[("HTTPS_PROXY", &url), ("NO_PROXY", ".0.0.1,10.0.0.0/8,127.0.0.1:1,[::1]")]),
+    ] {
         reached(&site.connect(options, variables).await?);
         let asked = site.proxy.asked();
         let tunnel = format!("CONNECT {} HTTP/1.1\r\n", site.instance.address());
@@ -110,6 +120,9 @@ async fn the_proxy_and_the_certificates_come_from_options_or_from_the_environmen
     for (options, variables) in [
         (&direct[..], &[("HTTPS_PROXY", url.as_str())][..]),
         (&bundle, &[("HTTPS_PROXY", &url), ("NO_PROXY", "localhost,127.0.0.1")]),
+        (&bundle, &[("HTTPS_PROXY", &url), ("NO_PROXY", &site.instance.address().to_string())]),
+        (&bundle, &[("HTTPS_PROXY", &url), ("no_proxy", "::1 127.0.0.0/8")]),
+        (&bundle, &[("HTTPS_PROXY", &url), ("NO_PROXY", "*")]),
         (&bundle, &[("HTTP_PROXY", &url)]),
     ] {
         reached(&site.connect(options, variables).await?);
@@ -127,5 +140,49 @@ async fn the_proxy_and_the_certificates_come_from_options_or_from_the_environmen
     let away = format!("http://{}", site.proxy.address).replace("127.0.0.1", "127.0.0.9");
     let run = site.connect(&[&bundle[..], &["--proxy", &away]].concat(), &[]).await?;
     assert_eq!((run.code, run.stdout.contains("because: nobody listens at its port")), (1, true), "{run:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_is_checked_on_the_same_way_as_events_go() -> Result<()> {
+    let site = Site::start().await?;
+    let settings = site.work.path().join("sn.toml");
+    let text = std::fs::read_to_string(&settings)?;
+    std::fs::write(&settings, format!("{text}[mapping.incident.fields]\nurgency = \"1\"\n"))?;
+    let check = ["mapping", "check"];
+    let run = site.run(&check, &[], &[]).await?;
+    assert_eq!((run.code, run.stderr.contains("certificate")), (3, true), "{run:?}");
+    let proxy = format!("http://{}", site.proxy.address);
+    let run = site.run(&check, &["--ca-bundle", "ca.pem", "--proxy", &proxy, "--private-network"], &[]).await?;
+    assert_eq!((run.code, run.stdout.contains("keeps all that the mapping says")), (0, true), "{run:?}");
+    assert!(!site.proxy.asked().is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_all_that_was_granted_but_no_password() -> Result<()> {
+    let site = Site::start().await?;
+    let proxy = format!("http://svc:hunter22@{}", site.proxy.address);
+    let run = site.connect(&["--ca-bundle", "ca.pem", "--proxy", &proxy], &[]).await?;
+    assert_eq!(run.code, 0, "{run:?}");
+    let log = site.work.path().join("itsm-audit.jsonl");
+    let made = entries(&log)?.next().context("an empty log")??;
+    assert_eq!(made.action, "grant.made");
+    let bundle = guest::digest(&std::fs::read(site.work.path().join("ca.pem"))?);
+    let granted: Vec<_> = made.details.iter().map(|(name, value)| (name.as_str(), value.as_str())).skip(1).collect();
+    assert_eq!(
+        granted,
+        [
+            ("origin", site.instance.url().as_str()),
+            ("methods", "GET, POST"),
+            ("paths", "/api/"),
+            ("posts-to", "/api/now/identifyreconcile/query, /api/now/identifyreconcile/queryEnhanced"),
+            ("addresses", "this machine's"),
+            ("proxy", &format!("http://{}", site.proxy.address)),
+            ("ca-bundle", &bundle),
+            ("credential", "sn"),
+        ]
+    );
+    assert!(!std::fs::read_to_string(&log)?.contains("hunter22"));
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 pub mod delivery;
 pub mod evidence;
+pub mod file;
 pub mod grant;
 pub mod guest;
 pub mod mapping;

@@ -1,13 +1,16 @@
 //! The settings file: TOML that people write, handed to the plugin as JSON. The plugin knows what the keys mean; the
 //! host reads only what it needs for the grant, and tells on which line a key stands.
 
+use crate::file;
+use crate::grant::Egress;
 use serde_json::{Map, Value};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Bytes of a settings file. Rules for five kinds of records fit a hundred times over.
-pub const SETTINGS_SIZE_LIMIT: u64 = 1024 * 1024;
+pub const SETTINGS_SIZE_LIMIT: usize = 1024 * 1024;
 
 /// Edits between an unknown key and a known one that still count as a slip of the fingers.
 const SLIP: usize = 2;
@@ -19,6 +22,7 @@ pub struct Settings {
     text: String,
     json: Value,
     url: String,
+    egress: Egress,
     credential: String,
 }
 
@@ -60,14 +64,15 @@ impl Settings {
     /// Reads a file.
     ///
     /// # Errors
-    /// Where it cannot be read, is no TOML, or names no instance or credential.
+    /// Where it cannot be read, is no TOML, names no instance or credential, or an instance that cannot be granted.
     pub fn read(path: &Path) -> Result<Self, SettingsError> {
         let unreadable = |why| SettingsError::Unreadable { path: path.to_owned(), why };
         let name = path.display().to_string();
-        if std::fs::metadata(path).map_err(unreadable)?.len() > SETTINGS_SIZE_LIMIT {
-            return Err(SettingsError::TooLarge { name });
+        match file::read_text(path, SETTINGS_SIZE_LIMIT) {
+            Ok(text) => Self::parse(&name, &text),
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => Err(SettingsError::TooLarge { name }),
+            Err(error) => Err(unreadable(error)),
         }
-        Self::parse(&name, &std::fs::read_to_string(path).map_err(unreadable)?)
     }
 
     /// Reads TOML. `name` is what errors call it.
@@ -102,7 +107,11 @@ impl Settings {
         };
         let url = needed("url", "https://example.service-now.com")?;
         let credential = needed("credential", "servicenow")?;
-        Ok(Self { name: name.into(), text: text.into(), json, url, credential })
+        let egress = Egress::to(&url).map_err(|error| {
+            let line = position(document.get_ref(), "instance.url").map(|offset| line_of(text, offset));
+            invalid(line, format!("instance.url: {error}"))
+        })?;
+        Ok(Self { name: name.into(), text: text.into(), json, url, egress, credential })
     }
 
     /// The file's name, as errors call it.
@@ -113,6 +122,11 @@ impl Settings {
     /// The instance's address, as it is written.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What a plugin is granted for the instance.
+    pub fn egress(&self) -> Egress {
+        self.egress.clone()
     }
 
     /// The name of the credential that the host must have.
@@ -205,6 +219,38 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_that_cannot_be_granted_is_told_on_its_line() {
+        for (url, what) in [
+            ("https://x:", "`https://x:` is another spelling of `https://x`: write that"),
+            ("http://2130706433:1", "`http://2130706433:1` is another spelling of `http://127.0.0.1:1`: write that"),
+            ("https://0x7f.1", "`https://0x7f.1` is another spelling of `https://127.0.0.1`: write that"),
+            ("https:x.example", "`https:x.example` is another spelling of `https://x.example`: write that"),
+            (
+                "https://x.example:0443:1",
+                "`https://x.example:0443:1` is no URL (invalid port number): write https://example.service-now.com",
+            ),
+            (
+                "https://x.example:0",
+                "`https://x.example:0` is no URL (it names no port): write https://example.service-now.com",
+            ),
+            (
+                "https://[fd20:ce::254]",
+                "`https://[fd20:ce::254]` is never granted: clouds tell a machine its own secrets at such addresses, so no \
+                 grant leads there; name the instance's host",
+            ),
+            (
+                "https://169.254.169.254",
+                "`https://169.254.169.254` is never granted: clouds tell a machine its own secrets at such addresses, so no \
+                 grant leads there; name the instance's host",
+            ),
+        ] {
+            let text = format!("[instance]\ncredential = \"sn\"\nurl = \"{url}\"\n");
+            let error = Settings::parse("s.toml", &text).map(|settings| settings.egress()).unwrap_err();
+            assert_eq!(error.to_string(), format!("s.toml:3: instance.url: {what}"));
+        }
+    }
+
+    #[test]
     fn every_kind_of_value_reaches_the_plugin() {
         let text = format!("{SMALLEST}[x]\na = 0x1F\nb = 1_000\nc = 1.5\nd = [true]\ne = 2026-11-24T16:20:00Z\n");
         let json: Value = serde_json::from_str(&Settings::parse("s.toml", &text).unwrap().to_json()).unwrap();
@@ -217,7 +263,7 @@ mod tests {
     #[test]
     fn a_file_that_is_too_large_is_not_read() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().set_len(SETTINGS_SIZE_LIMIT + 1).unwrap();
+        file.as_file().set_len(SETTINGS_SIZE_LIMIT as u64 + 1).unwrap();
         assert!(matches!(Settings::read(file.path()), Err(SettingsError::TooLarge { .. })));
     }
 

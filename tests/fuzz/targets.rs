@@ -172,7 +172,7 @@ fn audit_reader(input: &[u8]) {
         std::fs::write(&path, &bytes).unwrap();
         assert!(verify(&path).is_err() || bytes == *written, "{}", text(&bytes));
         let _ = entries(&path).unwrap().count();
-        let _ = of_change(&path, "CHG0030001");
+        let _ = of_change(&path, "CHG0030001").unwrap().count();
         // What is not whole is not written to, and a bad end of it is not taken off.
         assert!(AuditLog::open(&path).is_err() || std::fs::read(&path).unwrap() == bytes);
     }

@@ -5,7 +5,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use host_harness::grant::AuditError;
 use host_harness::grant::audit::{self, Entry, Verified, Who};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What to do with a log.
 #[derive(Subcommand)]
@@ -89,25 +89,27 @@ impl Show {
                 false
             }
         };
-        let entries = read(&self.file, self.change.as_deref())?;
-        for entry in &entries {
-            if self.json {
-                say!("{}", serde_json::to_string(entry)?);
-            } else {
-                say!("{}", render(entry));
+        let story: Box<dyn Iterator<Item = _>> = match &self.change {
+            Some(number) => Box::new(audit::of_change(&self.file, number)?),
+            None => Box::new(audit::entries(&self.file)?),
+        };
+        let mut entries = 0;
+        for entry in story {
+            match entry {
+                Ok(entry) if self.json => say!("{}", serde_json::to_string(&entry)?),
+                Ok(entry) => say!("{}", render(&entry)),
+                Err(error @ AuditError::File { .. }) => return Err(error.into()),
+                // What stands on the lines after it is told all the same.
+                Err(error) => {
+                    eprintln!("left out: {}", printable(&error.to_string()));
+                    continue;
+                }
             }
+            entries += 1;
         }
         // A change that the log does not know is a no, not an empty story.
-        let told = !entries.is_empty() || self.change.is_none();
+        let told = entries > 0 || self.change.is_none();
         Ok(if whole && told { Exit::Done } else { Exit::No })
-    }
-}
-
-/// The entries of a log, or those that concern one change request.
-pub fn read(file: &Path, change: Option<&str>) -> Result<Vec<Entry>, AuditError> {
-    match change {
-        Some(number) => audit::of_change(file, number),
-        None => audit::entries(file)?.collect(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! `check`: what a component wants and offers, before anybody runs it; with settings, what its mapping makes of recorded
 //! events.
 
-use super::{Exit, mapping, printable};
-use anyhow::{Context as _, Result};
+use super::{Exit, Misuse, mapping, printable};
+use anyhow::Result;
 use clap::Args;
+use host_harness::file;
 use host_harness::mapping::Shown;
 use host_harness::runtime::{
     Host,
@@ -34,7 +35,8 @@ impl Check {
     pub fn run(self) -> Result<Exit> {
         let host = Host::new(Limits::default())?;
         let what = format!("`{}`", self.component.display());
-        let bytes = super::read(&self.component, COMPONENT_BYTES).with_context(|| format!("cannot read {what}"))?;
+        let unreadable = |error| Misuse(format!("cannot read {what}: {error}"));
+        let bytes = file::read(&self.component, COMPONENT_BYTES).map_err(unreadable)?;
         let inspection = match host.inspect(&what, &bytes) {
             Ok(inspection) => inspection,
             Err(error) => {

@@ -51,7 +51,7 @@ impl Verify {
     async fn run(self) -> Result<Exit> {
         let settings = Settings::read(&self.settings)?;
         let credential = session::credential(self.credential.as_deref(), &settings)?;
-        let egress = self.way.egress(settings.url()).map_err(|error| Misuse(error.to_string()))?;
+        let egress = self.way.egress(settings.egress());
         // What is read here is nobody's decision: it goes into no log but this command's own, which ends with it.
         let folder = tempfile::tempdir()?;
         let own = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl"))?);

@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::session::{self, Opening, Session};
-use super::way::{Aloud, Way};
+use super::way::{Aloud, Denials, Way};
 use anyhow::Result;
 use clap::Args;
 use host_harness::grant::Credential;
@@ -34,10 +34,11 @@ impl Given {
         session::credential(self.credential.as_deref(), settings)
     }
 
-    /// The plugin that these settings are for, to be opened; `verbose` tells each of its requests.
+    /// The plugin that these settings are for, to be opened; `verbose` tells each of its requests, and otherwise those
+    /// that are denied.
     pub fn session<'a>(&'a self, component: &'a Path, settings: &'a Settings, verbose: bool) -> Opening<'a> {
         let session = Session::of(component, settings, &self.audit).way(&self.way);
-        if verbose { session.observer(Arc::new(Aloud)) } else { session }
+        session.observer(if verbose { Arc::new(Aloud) } else { Arc::<Denials>::default() })
     }
 
     /// The component, built from sources where it must be.

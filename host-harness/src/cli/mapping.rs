@@ -1,9 +1,10 @@
 //! `mapping`: a new mapping to start from, and what an instance keeps of what a mapping says.
 
-use super::{Exit, Misuse, printable, progress::Progress, session};
-use anyhow::{Context as _, Result};
+use super::{Exit, Misuse, printable, progress::Progress, session, way::Way};
+use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use host_harness::grant::{AuditLog, Egress, Grant};
+use host_harness::file;
+use host_harness::grant::{AuditLog, Grant};
 use host_harness::guest::{self, Language};
 use host_harness::mapping::{self, Finding, MappingError, Outcome, Recorded, Subject};
 use host_harness::runtime::limits::COMPONENT_BYTES;
@@ -71,17 +72,20 @@ pub struct Check {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    way: Way,
 }
 
 impl Check {
     async fn run(self) -> Result<Exit> {
         let settings = Settings::read(&self.settings)?;
         let credential = session::credential(self.credential.as_deref(), &settings)?;
-        let egress = Egress::to(settings.url()).map_err(|error| Misuse(error.to_string()))?.reads_only();
+        let egress = self.way.egress(settings.egress()).reads_only();
         // What is read here is nobody's decision: it goes into no log but this command's own, which ends with it.
         let folder = tempfile::tempdir()?;
         let own = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl"))?);
-        let grant = Grant::builder(settings.to_json(), egress, own).credential(credential).build()?;
+        let grant = self.way.add_to(Grant::builder(settings.to_json(), egress, own).credential(credential))?;
+        let grant = grant.build().map_err(|error| Misuse(error.to_string()))?;
         let subject = subject(self.component.as_deref())?;
         let events = events(self.events.as_deref())?;
         let found = mapping::against(&grant, &settings.to_json(), &subject.trial, &events).await;
@@ -114,15 +118,12 @@ pub fn subject(component: Option<&Path>) -> Result<Subject> {
         return Ok(Subject::of("the stock mapping", &bytes)?);
     };
     let what = format!("`{}`", path.display());
-    let bytes = super::read(path, COMPONENT_BYTES).with_context(|| format!("cannot read {what}"))?;
-    subject_in(&what, &bytes)
+    let unreadable = |error| Misuse(format!("cannot read {what}: {error}"));
+    subject_in(&what, &file::read(path, COMPONENT_BYTES).map_err(unreadable)?)
 }
 
 /// The mapping in a component that is read already.
 pub fn subject_in(what: &str, component: &[u8]) -> Result<Subject> {
-    if component.len() > COMPONENT_BYTES {
-        return Err(Misuse(format!("{what} is larger than the {COMPONENT_BYTES} bytes of a component")).into());
-    }
     Ok(Subject::of(what, component).map_err(|error| Misuse(error.to_string()))?)
 }
 

@@ -28,8 +28,6 @@ mod way;
 use clap::{Parser, Subcommand};
 use host_harness::runtime::LoadError;
 use host_harness::settings::SettingsError;
-use std::io::Read as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Builds OpenFactory's ITSM plugin, runs it, and plays ServiceNow for it.
@@ -74,13 +72,6 @@ enum Command {
     /// Begin a mapping of your own, or hold one against an instance
     #[command(subcommand)]
     Mapping(mapping::Mapping),
-}
-
-/// The bytes of a file, up to one over a limit: enough to know that it is too large, whatever it is.
-fn read(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// How a command ended, as its exit code.

@@ -87,7 +87,7 @@ impl Opening<'_> {
             Ok(host) => host,
             Err(_) => host,
         };
-        let egress = way.egress(settings.url()).map_err(|error| at(settings, "instance.url", &error.to_string()))?;
+        let egress = way.egress(settings.egress());
         let egress = if only_reads { egress.reads_only() } else { egress };
         let audit = AuditLog::open(audit).with_context(|| format!("cannot keep the audit log {}", audit.display()))?;
         let mut grant = way.add_to(Grant::builder(settings.to_json(), egress, Arc::new(audit)))?;

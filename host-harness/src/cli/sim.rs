@@ -3,10 +3,14 @@
 use super::{Exit, Misuse};
 use anyhow::{Context as _, Result};
 use clap::Args;
+use host_harness::file;
 use host_harness::servicenow::{Fault, Instance};
 use serde_json::{Map, Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a file of faults: some ten thousand rules.
+const FAULTS_BYTES: usize = 1024 * 1024;
 
 /// Run the simulated ServiceNow alone
 #[derive(Args)]
@@ -33,6 +37,9 @@ impl Sim {
     pub async fn run(self) -> Result<Exit> {
         let mut builder = Instance::builder().listen(self.listen).simulator_api(self.simulator_api);
         if let Some(file) = &self.state {
+            if file.exists() && !file.is_file() {
+                return Err(Misuse(format!("--state {} is no file to keep anything in", file.display())).into());
+            }
             builder = builder.state(file);
         }
         for fault in self.faults.as_deref().map(faults).transpose()?.unwrap_or_default() {
@@ -53,7 +60,8 @@ impl Sim {
 }
 
 fn faults(path: &Path) -> Result<Vec<Fault>> {
-    let text = std::fs::read_to_string(path).with_context(|| Misuse(format!("cannot read {}", path.display())))?;
+    let unreadable = |error| Misuse(format!("cannot read the faults {}: {error}", path.display()));
+    let text = file::read_text(path, FAULTS_BYTES).map_err(unreadable)?;
     serde_json::from_str(&text).with_context(|| Misuse(format!("{} is no list of faults", path.display())))
 }
 

@@ -3,8 +3,11 @@
 use super::{Misuse, printable};
 use anyhow::Result;
 use clap::Args;
-use host_harness::grant::{Builder, Egress, EgressError, Exchange, Observer, Outcome, Route};
+use host_harness::file;
+use host_harness::grant::{Builder, Egress, Exchange, Observer, Outcome, Route};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a CA bundle. That of a whole operating system has 250 KB.
 const BUNDLE_BYTES: usize = 4 * 1024 * 1024;
@@ -20,16 +23,15 @@ pub struct Way {
     /// Certificates in PEM form to trust beside the system's
     #[arg(long, value_name = "FILE")]
     ca_bundle: Option<PathBuf>,
-    /// Let the instance be in a private network
+    /// Let the instance be in a private network; where clouds keep a machine's metadata stays out of reach
     #[arg(long)]
     private_network: bool,
 }
 
 impl Way {
-    /// Where requests may go.
-    pub fn egress(&self, url: &str) -> Result<Egress, EgressError> {
-        let egress = Egress::to(url)?;
-        Ok(if self.private_network { egress.in_private_network() } else { egress })
+    /// Where requests may go, of what the settings say.
+    pub fn egress(&self, egress: Egress) -> Egress {
+        if self.private_network { egress.in_private_network() } else { egress }
     }
 
     /// Adds the way to a grant.
@@ -40,14 +42,26 @@ impl Way {
             Some(url) => grant.route(Route::Through(url.to_owned())),
         };
         if let Some(path) = &self.ca_bundle {
-            let unreadable = |why: String| Misuse(format!("cannot read the CA bundle {}: {why}", path.display()));
-            let bytes = super::read(path, BUNDLE_BYTES).map_err(|error| unreadable(error.to_string()))?;
-            if bytes.len() > BUNDLE_BYTES {
-                return Err(unreadable(format!("it is larger than {BUNDLE_BYTES} bytes")).into());
-            }
-            grant = grant.ca_bundle(bytes);
+            let unreadable = |error| Misuse(format!("cannot read the CA bundle {}: {error}", path.display()));
+            grant = grant.ca_bundle(file::read(path, BUNDLE_BYTES).map_err(unreadable)?);
         }
         Ok(grant)
+    }
+}
+
+/// Tells why the host refused a request, once for each reason: the plugin never learns more than that it did.
+#[derive(Default)]
+pub struct Denials(Mutex<BTreeSet<String>>);
+
+impl Observer for Denials {
+    fn exchanged(&self, exchange: &Exchange) {
+        if let Outcome::Denied(denial) = &exchange.outcome {
+            let why = denial.why.to_string();
+            let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.insert(why) {
+                eprintln!("{}", printable(&denial.to_string()));
+            }
+        }
     }
 }
 

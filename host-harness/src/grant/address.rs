@@ -1,7 +1,8 @@
 //! Which addresses a granted name may lead to: a name is anybody's to point anywhere.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Which addresses a granted name may resolve to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,18 +15,56 @@ pub enum Addresses {
     Loopback,
 }
 
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Public => "public",
+            Self::Private => "public and private",
+            Self::Loopback => "this machine's",
+        })
+    }
+}
+
+/// The rule that keeps a request from an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Barred {
+    /// Link-local, or one of the others that clouds answer at.
+    #[error("clouds tell a machine its own secrets at such addresses, so no grant leads there")]
+    Metadata,
+    /// Of a private network, which was not granted.
+    #[error("it is in a private network; a grant of private networks would allow it")]
+    Private,
+    /// Of this machine, by a name or in a spelling that is not this machine's.
+    #[error("it is this machine itself, where only a grant of `localhost` or `127.0.0.1` leads")]
+    Loopback,
+    /// Of another machine, where the grant is for this one.
+    #[error("the grant is for this machine alone")]
+    Elsewhere,
+    /// None that a server on the Internet has.
+    #[error("IANA keeps it for a special purpose (RFC 6890), so no grant leads there")]
+    Special,
+}
+
 impl Addresses {
-    /// Whether this one is among them. An IPv4 address within an IPv6 one is judged as what it leads to.
-    pub fn allow(self, address: IpAddr) -> bool {
+    /// Decides about one address. An IPv4 address within an IPv6 one is judged as what it leads to.
+    ///
+    /// # Errors
+    /// The rule that keeps requests from it.
+    pub fn judge(self, address: IpAddr) -> Result<(), Barred> {
         let address = match address {
             IpAddr::V4(v4) => IpAddr::V4(v4),
             IpAddr::V6(v6) => embedded(v6).map_or(IpAddr::V6(v6), IpAddr::V4),
         };
         match self {
-            Self::Loopback => address.is_loopback(),
-            _ if is_metadata(address) => false,
-            Self::Private => is_private(address) || is_public(address),
-            Self::Public => is_public(address),
+            Self::Loopback if address.is_loopback() => Ok(()),
+            _ if is_metadata(address) => Err(Barred::Metadata),
+            Self::Loopback => Err(Barred::Elsewhere),
+            _ if address.is_loopback() => Err(Barred::Loopback),
+            Self::Private if is_private(address) => Ok(()),
+            Self::Public if is_private(address) => Err(Barred::Private),
+            Self::Private | Self::Public if is_public(address) => Ok(()),
+            Self::Private | Self::Public => Err(Barred::Special),
         }
     }
 }
@@ -54,14 +93,30 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Where clouds tell a machine its own secrets, beside the link-local addresses, which are neither public nor private:
-/// AWS by IPv6, Azure's wire server, Alibaba's metadata.
+/// Where clouds tell a machine its own secrets: at link-local addresses, and at some in ranges that are private or public
+/// otherwise.
 fn is_metadata(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => matches!(v4.octets(), [168, 63, 129, 16] | [100, 100, 100, 200]),
-        IpAddr::V6(v6) => matches!(v6.segments(), [0xfd00, 0xec2, ..]),
+        IpAddr::V4(v4) => v4.is_link_local() || METADATA_V4.contains(&v4),
+        // AWS keeps a whole network: metadata, the names of pods, time.
+        IpAddr::V6(v6) => {
+            v6.is_unicast_link_local() || METADATA_V6.contains(&v6) || matches!(v6.segments(), [0xfd00, 0xec2, ..])
+        }
     }
 }
+
+/// Azure's wire server, Alibaba, Oracle.
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
+
+/// Google, Oracle, Alibaba, Linode, Scaleway.
+const METADATA_V6: [Ipv6Addr; 5] = [
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200),
+    Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+];
 
 /// Whatever the special-purpose registries of IANA (RFC 6890) do not list.
 fn is_public(address: IpAddr) -> bool {
@@ -87,14 +142,16 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// A name leads to no address that it may lead to.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "`{name}` resolves to {found}, where no grant leads: an instance in a private network needs a grant that says so"
-)]
-pub(super) struct Prohibited {
-    name: String,
-    found: String,
+/// A name that leads to no address that it may lead to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} leads to {address}: {why}")]
+pub struct Prohibited {
+    /// The name.
+    pub name: String,
+    /// Where it leads first.
+    pub address: IpAddr,
+    /// The rule that keeps requests from there.
+    pub why: Barred,
 }
 
 /// Resolves with the system's resolver, and hands on what the grant allows: the connection goes to an address that was
@@ -112,21 +169,30 @@ impl Resolve for Judging {
         Box::pin(async move {
             let name = name.as_str();
             // The port is put in by the connector.
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
-            let allowed: Vec<SocketAddr> =
-                found.iter().filter(|found| judging.allows(name, found.ip())).copied().collect();
-            if allowed.is_empty() && !found.is_empty() {
-                let found = found.iter().map(|found| found.ip().to_string()).collect::<Vec<_>>().join(", ");
-                return Err(Prohibited { name: name.to_owned(), found }.into());
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            let (mut allowed, mut barred) = (Vec::new(), None);
+            for found in found {
+                match judging.judge(name, found.ip()) {
+                    Ok(()) => allowed.push(found),
+                    Err(why) => {
+                        barred.get_or_insert(Prohibited { name: name.to_owned(), address: found.ip(), why });
+                    }
+                }
             }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
+            match barred {
+                Some(barred) if allowed.is_empty() => Err(barred.into()),
+                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
+            }
         })
     }
 }
 
 impl Judging {
-    fn allows(&self, name: &str, address: IpAddr) -> bool {
-        self.proxy.as_deref().is_some_and(|proxy| proxy.eq_ignore_ascii_case(name)) || self.addresses.allow(address)
+    fn judge(&self, name: &str, address: IpAddr) -> Result<(), Barred> {
+        match &self.proxy {
+            Some(proxy) if proxy.eq_ignore_ascii_case(name) => Ok(()),
+            _ => self.addresses.judge(address),
+        }
     }
 }
 
@@ -135,7 +201,7 @@ mod tests {
     use super::*;
 
     fn allow(addresses: Addresses, text: &str) -> bool {
-        addresses.allow(text.parse().unwrap())
+        addresses.judge(text.parse().unwrap()).is_ok()
     }
 
     #[test]
@@ -165,7 +231,6 @@ mod tests {
             "64:ff9b::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
             "fe80::1",
-            "fd00:ec2::254",
             "127.0.0.1",
             "::1",
             "::ffff:127.0.0.1",
@@ -187,6 +252,50 @@ mod tests {
     }
 
     #[test]
+    fn no_grant_leads_to_where_a_cloud_keeps_a_machines_secrets() {
+        for address in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "fe80::a9fe:a9fe",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:100::100:200",
+            "fd00:a9fe:a9fe::1",
+            "fd00:42::42",
+        ] {
+            for addresses in [Addresses::Public, Addresses::Private, Addresses::Loopback] {
+                assert_eq!(addresses.judge(address.parse().unwrap()), Err(Barred::Metadata), "{addresses}: {address}");
+            }
+        }
+        // Beside them are addresses of anybody's.
+        for address in ["168.63.129.17", "100.100.100.201", "fd20:ce::255", "fd00:42::43"] {
+            assert!(allow(Addresses::Private, address), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_rule_that_keeps_a_request_away_is_told() {
+        for (addresses, address, why) in [
+            (Addresses::Public, "10.0.0.1", Barred::Private),
+            (Addresses::Private, "127.0.0.1", Barred::Loopback),
+            (Addresses::Public, "::1", Barred::Loopback),
+            (Addresses::Loopback, "10.0.0.1", Barred::Elsewhere),
+            (Addresses::Private, "192.0.2.1", Barred::Special),
+            (Addresses::Private, "fec0::1", Barred::Special),
+        ] {
+            assert_eq!(addresses.judge(address.parse().unwrap()), Err(why), "{addresses}: {address}");
+        }
+    }
+
+    #[test]
     fn a_simulated_servicenow_is_on_this_machine_alone() {
         for address in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
             assert!(allow(Addresses::Loopback, address), "{address}");
@@ -200,7 +309,8 @@ mod tests {
             Judging { addresses, proxy: proxy.map(str::to_owned) }.resolve("localhost".parse().unwrap())
         };
         let Err(error) = resolve(Addresses::Public, None).await else { panic!("resolved") };
-        assert!(error.downcast_ref::<Prohibited>().is_some(), "{error}");
+        let prohibited = error.downcast_ref::<Prohibited>().unwrap_or_else(|| panic!("{error}"));
+        assert_eq!((prohibited.name.as_str(), prohibited.why), ("localhost", Barred::Loopback));
         assert!(resolve(Addresses::Loopback, None).await.unwrap().count() > 0);
         assert!(resolve(Addresses::Public, Some("LOCALHOST")).await.unwrap().count() > 0);
     }

@@ -2,12 +2,14 @@
 
 use super::address::{Judging, Prohibited};
 use super::egress::Egress;
+use super::no_proxy;
 use crate::runtime::limits::CONNECT_TIMEOUT;
 use reqwest::{Certificate, Client, Proxy, redirect, tls};
 use std::error::Error as _;
 use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
+use url::Url;
 use wasmtime_wasi_http::Error;
 
 /// A connection that nobody used this long is closed, before a load balancer in between closes it unseen.
@@ -20,7 +22,8 @@ pub(super) const REPLY_FIELDS: usize = 200;
 /// Which proxy stands between the host and ServiceNow.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Route {
-    /// What the environment says: `HTTPS_PROXY`, else `ALL_PROXY`, in either case, and `NO_PROXY`.
+    /// What the environment says: `HTTPS_PROXY`, else `ALL_PROXY`, in either case, and `NO_PROXY`, which takes names,
+    /// addresses and networks, each with a port or without, as curl and Go do.
     #[default]
     Environment,
     /// None.
@@ -55,15 +58,11 @@ pub enum ClientError {
     Tls(String),
 }
 
-pub(super) fn client(egress: &Egress, route: &Route, ca_bundle: Option<&[u8]>) -> Result<Client, ClientError> {
+pub(super) fn client(egress: &Egress, proxy: Option<&Url>, ca_bundle: Option<&[u8]>) -> Result<Client, ClientError> {
     // An embedder that chose a provider keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let variable = |name: &str| std::env::var(name).ok();
-    let proxy = if egress.is_https() { proxy(route, egress.host(), variable)? } else { None };
-    let judging = Judging {
-        addresses: egress.addresses(),
-        proxy: proxy.as_ref().and_then(|url| url.host_str()).map(str::to_owned),
-    };
+    // One that is not taken is not excepted: its name is judged as any other.
+    let judging = Judging { addresses: egress.addresses(), proxy: proxy.and_then(Url::host_str).map(str::to_owned) };
     let mut builder = Client::builder()
         .http1_only()
         .http1_max_headers(REPLY_FIELDS)
@@ -77,7 +76,7 @@ pub(super) fn client(egress: &Egress, route: &Route, ca_bundle: Option<&[u8]>) -
         .dns_resolver(judging)
         .no_proxy();
     if let Some(url) = proxy {
-        builder = builder.proxy(Proxy::https(url).map_err(|_| ClientError::Proxy)?);
+        builder = builder.proxy(Proxy::https(url.clone()).map_err(|_| ClientError::Proxy)?);
     }
     if let Some(bundle) = ca_bundle {
         let certificates =
@@ -90,14 +89,17 @@ pub(super) fn client(egress: &Egress, route: &Route, ca_bundle: Option<&[u8]>) -
     builder.build().map_err(|error| ClientError::Tls(chain(&error)))
 }
 
-/// The proxy for a host. The environment is read here and not by the client, so that the proxy's own host is known: the
-/// administrator may have it in a private network, where no granted name leads. `HTTP_PROXY` is not among what is asked for:
-/// a grant of `http` is for this machine.
+/// The proxy for a grant. The environment is read here and not by the client, so that it is known whether there is one,
+/// and its own host: the administrator may have it in a private network, where no granted name leads. None is taken for
+/// `http`, which is granted for this machine alone, so `HTTP_PROXY` is not among what is asked for.
 pub(super) fn proxy(
     route: &Route,
-    host: &str,
+    egress: &Egress,
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<Option<url::Url>, ClientError> {
+) -> Result<Option<Url>, ClientError> {
+    if !egress.is_https() {
+        return Ok(None);
+    }
     // One that is empty is as good as none.
     let set = |name: &str| {
         let either = [name.to_lowercase(), name.to_owned()];
@@ -107,22 +109,26 @@ pub(super) fn proxy(
         Route::Direct => return Ok(None),
         Route::Through(url) => url.clone(),
         Route::Environment => match set("HTTPS_PROXY").or_else(|| set("ALL_PROXY")) {
-            Some(url) if !no_proxy(&set("NO_PROXY").unwrap_or_default(), host) => url,
+            Some(url) if !no_proxy::names(&set("NO_PROXY").unwrap_or_default(), egress.host(), egress.port()) => url,
             _ => return Ok(None),
         },
     };
     let text = if text.contains("://") { text } else { format!("http://{text}") };
-    let url = url::Url::parse(&text).ok().filter(url::Url::has_host).ok_or(ClientError::Proxy)?;
+    let url = Url::parse(&text).ok().filter(Url::has_host).ok_or(ClientError::Proxy)?;
     // What the client cannot speak to would be left out without a word, and the way around it taken.
     if matches!(url.scheme(), "http" | "https") { Ok(Some(url)) } else { Err(ClientError::Proxy) }
 }
 
-/// Whether `NO_PROXY` names it: `*`, the host itself, or a domain that it is in.
-pub(super) fn no_proxy(list: &str, host: &str) -> bool {
-    list.split(',').map(|entry| entry.trim().trim_start_matches('.')).filter(|entry| !entry.is_empty()).any(|entry| {
-        let domain = entry.to_ascii_lowercase();
-        domain == "*" || domain == host || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
-    })
+/// The addresses that a request was not sent to, and why.
+pub(super) fn prohibited(error: &reqwest::Error) -> Option<&Prohibited> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(prohibited) = error.downcast_ref() {
+            return Some(prohibited);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// What a guest learns of a request that failed.

@@ -18,12 +18,13 @@ mod client;
 mod credential;
 mod egress;
 mod headers;
+mod no_proxy;
 mod observer;
 mod outgoing;
 mod reading;
 mod scrub;
 
-pub use address::Addresses;
+pub use address::{Addresses, Barred, Prohibited};
 pub use audit::{AuditError, AuditLog};
 pub use client::{ClientError, Route};
 pub use credential::{Credential, CredentialError};
@@ -33,6 +34,7 @@ pub use observer::{Exchange, Observer, Outcome, Usage};
 pub(crate) use outgoing::Outgoing;
 pub use reading::ReadError;
 
+use itsm_contract::types::Attribute;
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,6 +45,10 @@ pub struct Grant {
     pub(crate) credential: Option<Credential>,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) client: reqwest::Client,
+    /// The proxy's origin.
+    proxy: Option<String>,
+    /// `sha256:…` of the certificates that are trusted beside the system's.
+    ca_bundle: Option<String>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -76,6 +82,16 @@ impl Grant {
     /// The log that it writes to.
     pub fn audit(&self) -> &Arc<AuditLog> {
         &self.audit
+    }
+
+    /// All that is granted, by name, for the log: nothing of it is secret.
+    pub(crate) fn describe(&self) -> Vec<Attribute> {
+        let mut said = self.egress.describe();
+        let mut say = |name: &str, what: Option<&str>| said.push((name.to_owned(), what.unwrap_or("none").to_owned()));
+        say("proxy", self.proxy.as_deref());
+        say("ca-bundle", self.ca_bundle.as_deref());
+        say("credential", self.credential.as_ref().map(Credential::name));
+        said
     }
 
     pub(crate) fn observe(&self, see: impl FnOnce(&dyn Observer)) {
@@ -127,13 +143,17 @@ impl Builder {
     /// # Errors
     /// See [`ClientError`].
     pub fn build(self) -> Result<Arc<Grant>, ClientError> {
-        let client = client::client(&self.egress, &self.route, self.ca_bundle.as_deref())?;
+        let proxy = client::proxy(&self.route, &self.egress, |name| std::env::var(name).ok())?;
+        let client = client::client(&self.egress, proxy.as_ref(), self.ca_bundle.as_deref())?;
         Ok(Arc::new(Grant {
             settings: self.settings,
             egress: self.egress,
             credential: self.credential,
             audit: self.audit,
             client,
+            // Its user, password and path stay out.
+            proxy: proxy.map(|url| url.origin().ascii_serialization()),
+            ca_bundle: self.ca_bundle.as_deref().map(crate::guest::digest),
             observer: self.observer,
         }))
     }

@@ -2,11 +2,11 @@
 //! not see.
 
 use super::audit::{Note, Who};
-use super::client::{chain, error_of};
+use super::client::{chain, error_of, prohibited};
 use super::credential::Authorization;
 use super::observer::{Exchange, Outcome};
 use super::scrub::scrub;
-use super::{Grant, headers};
+use super::{Denial, Grant, Prohibited, Reason, headers};
 use crate::runtime::limits::Limit;
 use crate::runtime::{End, Meter};
 use bytes::{Bytes, BytesMut};
@@ -104,12 +104,7 @@ impl Sending {
             took: Duration::ZERO,
         };
         if let Err(denial) = verdict {
-            self.log(
-                Note::new("egress.denied")
-                    .with("method", &denial.method)
-                    .with("target", &denial.target)
-                    .with("why", denial.why.to_string()),
-            )?;
+            self.log_denial(&denial)?;
             exchange.outcome = Outcome::Denied(denial);
             self.grant.observe(|observer| observer.exchanged(&exchange));
             return Err(Error::HttpRequestDenied);
@@ -124,6 +119,11 @@ impl Sending {
                 headers: reply.headers().clone(),
                 bytes: reply.body().len(),
             },
+            Err(Failed { prohibited: Some(prohibited), .. }) => {
+                let denial = Denial::of(&parts.method, &parts.uri, Reason::Address(prohibited.clone()));
+                self.log_denial(&denial)?;
+                Outcome::Denied(denial)
+            }
             Err(failed) => Outcome::Failed(failed.why.clone()),
         };
         self.grant.observe(|observer| observer.exchanged(&exchange));
@@ -281,9 +281,14 @@ impl Sending {
     fn no_credential(&self, error: &super::CredentialError) -> Failed {
         let why = error.to_string();
         match self.log(Note::new("credential.unavailable").with("why", &why)) {
-            Ok(()) => Failed { told: Box::new(error.to_guest()), why },
+            Ok(()) => Failed { told: Box::new(error.to_guest()), why, prohibited: None },
             Err(error) => Failed::new(error, why),
         }
+    }
+
+    fn log_denial(&self, denial: &Denial) -> Result<(), Error> {
+        let note = Note::new("egress.denied").with("method", &denial.method).with("target", &denial.target);
+        self.log(note.with("why", denial.why.to_string()))
     }
 
     /// A plugin whose doings cannot be logged does not go on.
@@ -302,14 +307,16 @@ struct Failed {
     told: Box<Result<Response<Bytes>, Error>>,
     /// For people.
     why: String,
+    /// Where its host leads, if that is why.
+    prohibited: Option<Prohibited>,
 }
 
 impl Failed {
     fn new(error: Error, why: impl Into<String>) -> Self {
-        Self { told: Box::new(Err(error)), why: why.into() }
+        Self { told: Box::new(Err(error)), why: why.into(), prohibited: None }
     }
 
     fn sending(error: reqwest::Error) -> Self {
-        Self::new(error_of(&error), chain(&error))
+        Self { prohibited: prohibited(&error).cloned(), ..Self::new(error_of(&error), chain(&error)) }
     }
 }

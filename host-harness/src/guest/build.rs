@@ -6,6 +6,8 @@ use super::interface::{Form, form};
 use super::plug::{Digests, plug};
 use super::workspace::{Workspace, write_whole};
 use super::{Error, digest, python};
+use crate::file;
+use crate::runtime::limits::COMPONENT_BYTES;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -195,5 +197,5 @@ fn configured_target(folder: &Path) -> Option<String> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(Error::file("cannot read", path))
+    file::read(path, COMPONENT_BYTES).map_err(Error::file("cannot read", path))
 }

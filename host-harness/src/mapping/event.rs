@@ -1,6 +1,7 @@
 //! Recorded events: files with the JSON that a hook is given, or those that come with this host.
 
 use super::MappingError;
+use crate::file;
 use crate::guest::digest;
 use crate::runtime::{Call, Hook, limits};
 use itsm_contract::answers::Event;
@@ -60,11 +61,7 @@ pub fn recorded(folder: &Path) -> Result<Vec<Recorded>, MappingError> {
     }
     files.sort();
     let read = files.iter().map(|path| {
-        let size = std::fs::metadata(path).map_err(|error| fault(path, error.to_string()))?.len();
-        if size > limits::EVENT_BYTES as u64 {
-            return Err(fault(path, format!("it has {size} bytes, and an event may have {}", limits::EVENT_BYTES)));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| fault(path, error.to_string()))?;
+        let text = file::read_text(path, limits::EVENT_BYTES).map_err(|error| fault(path, error.to_string()))?;
         parse(&path.file_name().unwrap_or_default().to_string_lossy(), &text)
     });
     read.collect()
@@ -111,5 +108,8 @@ mod tests {
             "{}",
             said(folder.path())
         );
+        let event = std::fs::File::create(folder.path().join("a.json")).unwrap();
+        event.set_len(limits::EVENT_BYTES as u64 + 1).unwrap();
+        assert_eq!(said(folder.path()), "F/a.json: it is larger than 16777216 bytes");
     }
 }

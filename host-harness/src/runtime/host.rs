@@ -168,17 +168,8 @@ impl Loaded {
     /// # Errors
     /// Where the log cannot be written.
     pub fn plugin(&self, grant: Arc<Grant>) -> Result<Plugin, AuditError> {
-        let (methods, paths) = grant.egress().describe();
-        let detail = |name: &str, value: String| (name.to_owned(), value);
-        let mut details = vec![
-            detail("component", self.inspection.digest.clone()),
-            detail("origin", grant.egress().origin()),
-            detail("methods", methods),
-            detail("paths", paths),
-        ];
-        if let Some(credential) = &grant.credential {
-            details.push(detail("credential", credential.name().to_owned()));
-        }
+        let mut details = vec![("component".to_owned(), self.inspection.digest.clone())];
+        details.extend(grant.describe());
         grant.audit().append("grant.made", None, None, &details)?;
         Ok(Plugin::new(self.clone(), grant))
     }

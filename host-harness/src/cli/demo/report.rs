@@ -4,7 +4,7 @@ use super::stage::Stage;
 use super::story::Step;
 use crate::cli::audit;
 use anyhow::{Context as _, Result};
-use host_harness::grant::audit::Entry;
+use host_harness::grant::audit::{self as log, Entry};
 use host_harness::servicenow::Record;
 use serde::Serialize;
 use serde_json::Value;
@@ -159,15 +159,14 @@ fn field_of(stage: &Stage, table: &str, sys_id: &str, field: &str) -> String {
 }
 
 fn entries(path: &Path) -> Result<Vec<Value>> {
-    let entries = audit::read(path, None)?;
-    let row = |entry: &Entry| {
+    let row = |entry: Entry| {
         serde_json::json!({
             "at": itsm_contract::json::time::text(entry.time),
-            "by": audit::who(entry),
+            "by": audit::who(&entry),
             "action": entry.action,
             "number": entry.subject.as_ref().map(|ticket| ticket.number.as_str()).unwrap_or_default(),
-            "facts": audit::facts(entry),
+            "facts": audit::facts(&entry),
         })
     };
-    Ok(entries.iter().map(row).collect())
+    Ok(log::entries(path)?.map(|entry| entry.map(row)).collect::<Result<_, _>>()?)
 }

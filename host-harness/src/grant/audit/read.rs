@@ -162,27 +162,20 @@ pub fn entries(path: &Path) -> Result<impl Iterator<Item = Result<Entry, AuditEr
     }))
 }
 
-/// The entries that tell the story of a change: those about it, and those of the same events.
+/// The entries that tell the story of a change: those about it, and those of the same events. Lines that are no entry are
+/// told as in [`entries`]: any of them may be about it.
 ///
 /// # Errors
 /// As [`entries`].
-pub fn of_change(path: &Path, number: &str) -> Result<Vec<Entry>, AuditError> {
-    let about = |entry: &Entry| entry.subject.as_ref().is_some_and(|ticket| ticket.number == number);
-    let mut keys = BTreeSet::new();
-    for entry in entries(path)? {
-        let entry = entry?;
-        if about(&entry) {
-            keys.extend(entry.key);
-        }
-    }
-    let mut story = Vec::new();
-    for entry in entries(path)? {
-        let entry = entry?;
-        if about(&entry) || entry.key.as_ref().is_some_and(|key| keys.contains(key)) {
-            story.push(entry);
-        }
-    }
-    Ok(story)
+pub fn of_change(path: &Path, number: &str) -> Result<impl Iterator<Item = Result<Entry, AuditError>>, AuditError> {
+    let number = number.to_owned();
+    let is_about = move |entry: &Entry| entry.subject.as_ref().is_some_and(|ticket| ticket.number == number);
+    let about = entries(path)?.flatten().filter(&is_about);
+    let keys: BTreeSet<String> = about.filter_map(|entry| entry.key).collect();
+    Ok(entries(path)?.filter(move |entry| match entry {
+        Ok(entry) => is_about(entry) || entry.key.as_ref().is_some_and(|key| keys.contains(key)),
+        Err(_) => true,
+    }))
 }
 
 struct Line {

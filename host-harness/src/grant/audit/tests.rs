@@ -230,10 +230,17 @@ fn the_story_of_a_change_has_what_is_about_it_and_the_events_that_led_to_it() {
     log.note(Who::Plugin, plugin("change.created", "a", "CHG1")).unwrap();
     log.note(Who::Plugin, plugin("change.created", "b", "CHG2")).unwrap();
     log.append("gate.proceed", None, Some(&change("CHG1")), &[]).unwrap();
-    let story = of_change(&path, "CHG1").unwrap();
+    let story: Vec<Entry> = of_change(&path, "CHG1").unwrap().map(Result::unwrap).collect();
     let actions: Vec<&str> = story.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["call.began", "change.created", "gate.proceed"]);
     assert_eq!(story[1].who, Who::Plugin);
+
+    // A line that is none may be about it, and ends nothing.
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::write(&path, whole.replacen("\"who\":\"host\"", "\"who\":\"nobody\"", 1)).unwrap();
+    let story: Vec<_> = of_change(&path, "CHG1").unwrap().collect();
+    assert!(matches!(&story[0], Err(AuditError::Broken { line: 1, .. })), "{:?}", story[0]);
+    assert_eq!(story.iter().flatten().count(), 2);
 }
 
 #[test]
@@ -252,7 +259,7 @@ proptest! {
         fs::write(&path, &bytes).unwrap();
         let _ = verify(&path);
         let _ = entries(&path).unwrap().count();
-        let _ = of_change(&path, "CHG1");
+        let _ = of_change(&path, "CHG1").unwrap().count();
         let _ = AuditLog::open(&path);
     }
 

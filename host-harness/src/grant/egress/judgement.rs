@@ -1,6 +1,7 @@
 //! Whether a grant covers a request, and why not.
 
 use super::{Egress, URI_BYTES, list, normal, plain};
+use crate::grant::address::Prohibited;
 use http::{Method, Uri};
 
 /// Why a request was refused. Says what grant would allow it.
@@ -65,9 +66,23 @@ pub enum Reason {
         /// Such as `dot segments`.
         what: &'static str,
     },
+    /// A name that leads where the grant does not. Only who connects finds out; the judgement of a URL never says it.
+    #[error(transparent)]
+    Address(Prohibited),
     /// More than [`URI_BYTES`].
     #[error("its URL is longer than {URI_BYTES} bytes")]
     TooLong,
+}
+
+impl Denial {
+    pub(in crate::grant) fn of(method: &Method, uri: &Uri, why: Reason) -> Self {
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+        // What stands before an `@` may be a password.
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let target: String = format!("{scheme}://{authority}{}", uri.path()).chars().take(200).collect();
+        Self { method: plain(method.as_str()), target: plain(&target), why }
+    }
 }
 
 impl Egress {
@@ -76,14 +91,7 @@ impl Egress {
     /// # Errors
     /// What the grant does not cover.
     pub fn judge(&self, method: &Method, uri: &Uri) -> Result<(), Denial> {
-        self.covers(method, uri).map_err(|why| {
-            let scheme = uri.scheme_str().unwrap_or_default();
-            let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
-            // What stands before an `@` may be a password.
-            let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-            let target: String = format!("{scheme}://{authority}{}", uri.path()).chars().take(200).collect();
-            Denial { method: plain(method.as_str()), target: plain(&target), why }
-        })
+        self.covers(method, uri).map_err(|why| Denial::of(method, uri, why))
     }
 
     fn covers(&self, method: &Method, uri: &Uri) -> Result<(), Reason> {

@@ -22,8 +22,9 @@ mod judgement;
 
 pub use judgement::{Denial, Reason};
 
-use super::address::Addresses;
+use super::address::{Addresses, Barred};
 use http::{Method, Uri};
+use itsm_contract::types::Attribute;
 use judgement::ambiguity;
 use std::fmt;
 use std::net::IpAddr;
@@ -79,11 +80,21 @@ pub enum EgressError {
         /// Such as `a user name`.
         part: &'static str,
     },
-    /// An address that is nobody's, or that a cloud keeps its metadata at.
-    #[error("`{url}` is an address that is never granted: name the instance's host")]
+    /// An address that no grant leads to.
+    #[error("`{url}` is never granted: {why}; name the instance's host")]
     Address {
         /// As it was written.
         url: String,
+        /// The rule.
+        why: Barred,
+    },
+    /// A URL that says in another way what the requests will say, and what they are compared with.
+    #[error("`{url}` is another spelling of `{meant}`: write that")]
+    Spelling {
+        /// As it was written.
+        url: String,
+        /// As it is understood.
+        meant: String,
     },
     /// A path prefix that could not be compared.
     #[error("`{path}` is no path prefix: begin it with `/`, and leave out dot segments, `//`, `%` and backslashes")]
@@ -138,10 +149,11 @@ impl Egress {
             Host::Ipv4(address) => Some(IpAddr::V4(*address)),
             Host::Ipv6(address) => Some(IpAddr::V6(*address)),
         };
-        if literal.is_some_and(|address| !addresses.allow(address)) {
-            return Err(EgressError::Address { url: visible(url) });
+        if let Some(Err(why)) = literal.map(|address| addresses.judge(address)) {
+            return Err(EgressError::Address { url: visible(url), why });
         }
-        let port = parsed.port_or_known_default().filter(|port| *port != 0).ok_or_else(nowhere)?;
+        let no_port = || EgressError::NotAUrl { url: visible(url), why: "it names no port".into() };
+        let port = parsed.port_or_known_default().filter(|port| *port != 0).ok_or_else(no_port)?;
         let base = parsed.path().trim_end_matches('/');
         let egress = Self {
             https,
@@ -160,7 +172,13 @@ impl Egress {
                 why: "its host is not a name that can be asked for".into(),
             });
         }
-        egress.paths([format!("{base}{API}")])
+        let egress = egress.paths([format!("{base}{API}")])?;
+        // The plugin asks for what is written: of an empty port, or `2130706433` for a host, nothing would come but denials.
+        let written = format!("{}{API}", url.trim_end_matches('/')).parse::<Uri>();
+        if written.is_ok_and(|written| egress.judge(&Method::GET, &written).is_ok()) {
+            return Ok(egress);
+        }
+        Err(EgressError::Spelling { url: visible(url), meant: format!("{}{base}", egress.origin()) })
     }
 
     /// Grants these methods instead.
@@ -208,6 +226,13 @@ impl Egress {
         self
     }
 
+    /// The same, with a name of the Internet: for a name of this machine in its place.
+    #[cfg(test)]
+    pub(crate) fn on_the_internet(mut self) -> Self {
+        self.addresses = Addresses::Public;
+        self
+    }
+
     /// Which addresses the host may have.
     pub fn addresses(&self) -> Addresses {
         self.addresses
@@ -227,6 +252,11 @@ impl Egress {
         &self.host
     }
 
+    /// The granted port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether it is encrypted.
     pub fn is_https(&self) -> bool {
         self.https
@@ -237,9 +267,16 @@ impl Egress {
         format!("{}{}/oauth_token.do", self.origin(), self.base)
     }
 
-    /// The granted methods and paths, for people.
-    pub fn describe(&self) -> (String, String) {
-        (list(&self.methods), list(&self.paths))
+    /// All that it grants, for people, by name.
+    pub fn describe(&self) -> Vec<Attribute> {
+        let said = [
+            ("origin", Some(self.origin())),
+            ("methods", Some(list(&self.methods))),
+            ("paths", Some(list(&self.paths))),
+            ("posts-to", self.posts.as_ref().map(|posts| list(posts))),
+            ("addresses", Some(self.addresses.to_string())),
+        ];
+        said.into_iter().filter_map(|(name, said)| Some((name.to_owned(), said?))).collect()
     }
 
     fn scheme(&self) -> &'static str {

@@ -223,9 +223,49 @@ fn a_denial_says_which_grant_would_allow_it_and_hides_what_may_be_secret() {
 
 #[test]
 fn an_address_of_cloud_metadata_is_never_granted() {
-    for host in ["169.254.169.254", "[fe80::1]", "0.0.0.0", "[::ffff:169.254.169.254]"] {
+    use Barred::{Loopback, Metadata, Special};
+    for (host, rule) in [
+        ("169.254.169.254", Metadata),
+        ("[fe80::1]", Metadata),
+        ("[::ffff:169.254.169.254]", Metadata),
+        ("2852039166", Metadata),
+        ("168.63.129.16", Metadata),
+        ("100.100.100.200", Metadata),
+        ("[fd20:ce::254]", Metadata),
+        ("[FD00:EC2:0::254]", Metadata),
+        ("0.0.0.0", Special),
+        ("[::ffff:127.0.0.1]", Loopback),
+    ] {
         let granted = Egress::to(&format!("https://{host}"));
-        assert!(matches!(granted, Err(EgressError::Address { .. })), "{host}: {granted:?}");
+        assert!(matches!(granted, Err(EgressError::Address { why, .. }) if why == rule), "{host}: {granted:?}");
+    }
+}
+
+/// The plugin sends what the settings say, so what is granted must be what they say.
+#[test]
+fn what_is_granted_reaches_itself_as_it_is_written() {
+    for (url, meant) in [
+        ("https://dev.service-now.com:", ORIGIN),
+        ("https://dev.service-now.com:/", ORIGIN),
+        ("https:dev.service-now.com", ORIGIN),
+        ("https:///dev.service-now.com", ORIGIN),
+        ("https:\\\\dev.service-now.com", ORIGIN),
+        (" https://dev.service-now.com", ORIGIN),
+        ("https://dev.service-now\n.com", ORIGIN),
+        ("https://%64ev.service-now.com", ORIGIN),
+        ("https://ｄev.service-now.com", ORIGIN),
+        ("http://2130706433:1", "http://127.0.0.1:1"),
+        ("http://127.1:1", "http://127.0.0.1:1"),
+        ("http://[0:0::1]:1", "http://[::1]:1"),
+        ("https://167837955", "https://10.1.1.3"),
+        ("https://corp.example/a/../snow", "https://corp.example/snow"),
+    ] {
+        let granted = Egress::to(url);
+        let is_told = matches!(&granted, Err(EgressError::Spelling { meant: told, .. }) if told == meant);
+        assert!(is_told, "{url}: {granted:?}");
+    }
+    for url in ["https://DEV.service-now.com.", "HTTPS://dev.service-now.com:0443/", "https://corp.example/snow/"] {
+        Egress::to(url).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

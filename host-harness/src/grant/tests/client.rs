@@ -2,8 +2,9 @@
 
 use super::site::Site;
 use crate::grant::client::{REPLY_FIELDS, client, error_of};
-use crate::grant::{ClientError, Egress, Route};
+use crate::grant::{AuditLog, Builder, ClientError, Credential, Egress, Grant, Route};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use wasmtime_wasi_http::Error;
@@ -23,7 +24,7 @@ async fn raw(reply: &'static [u8]) -> SocketAddr {
 }
 
 async fn get(granted: &str, url: &str) -> Result<reqwest::Response, Error> {
-    let client = client(&Egress::to(granted).unwrap(), &Route::Direct, None).unwrap();
+    let client = client(&Egress::to(granted).unwrap(), None, None).unwrap();
     client.get(url).send().await.map_err(|error| error_of(&error))
 }
 
@@ -100,25 +101,58 @@ async fn a_redirect_is_not_followed() {
 #[test]
 fn a_ca_bundle_and_a_proxy_are_read_when_the_grant_is_made() {
     let egress = Egress::to("https://dev.service-now.com").unwrap();
-    let none = client(&egress, &Route::Direct, Some(b"no certificate")).unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl")).unwrap());
+    let grant = || Grant::builder("{}", egress.clone(), Arc::clone(&audit));
+    let none = grant().ca_bundle(b"no certificate").build().unwrap_err();
     assert!(matches!(none, ClientError::Certificates(_)), "{none}");
     for proxy in ["", "http://", "::"] {
-        let none = client(&egress, &Route::Through(proxy.into()), None).unwrap_err();
+        let none = grant().route(Route::Through(proxy.into())).build().unwrap_err();
         assert!(matches!(none, ClientError::Proxy), "{proxy}: {none}");
     }
-    client(&egress, &Route::Through("proxy.example:3128".into()), None).unwrap();
+    grant().route(Route::Through("proxy.example:3128".into())).build().unwrap();
 }
 
-#[test]
-fn no_proxy_names_hosts_and_domains() {
-    use crate::grant::client::no_proxy;
-    let host = "dev.service-now.com";
-    for list in ["*", host, "service-now.com", ".service-now.com", "a, DEV.service-now.com ,b"] {
-        assert!(no_proxy(list, host), "{list}");
-    }
-    for list in ["", "now.com", "dev", "evil.example", "x.dev.service-now.com"] {
-        assert!(!no_proxy(list, host), "{list}");
-    }
+#[tokio::test]
+async fn what_is_granted_is_described_whole_and_without_a_password() {
+    use crate::servicenow::Instance;
+    let described = |grant: Builder| -> Vec<String> {
+        grant.build().unwrap().describe().iter().map(|(name, value)| format!("{name}: {value}")).collect()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl")).unwrap());
+    let egress = Egress::to("https://dev.service-now.com").unwrap();
+    assert_eq!(
+        described(Grant::builder("{}", egress.clone(), Arc::clone(&audit)).route(Route::Direct)),
+        [
+            "origin: https://dev.service-now.com",
+            "methods: GET, POST, PUT, PATCH, DELETE",
+            "paths: /api/",
+            "addresses: public",
+            "proxy: none",
+            "ca-bundle: none",
+            "credential: none",
+        ]
+    );
+    let instance = Instance::builder().tls(true).start().await.unwrap();
+    let bundle = instance.certificate().unwrap();
+    let whole = Grant::builder("{}", egress.reads_only().in_private_network(), audit)
+        .route(Route::Through("http://svc:hunter22@proxy.example:3128/hunter22?hunter22".into()))
+        .ca_bundle(bundle)
+        .credential(Credential::parse("sn=env:SN").unwrap());
+    assert_eq!(
+        described(whole),
+        [
+            "origin: https://dev.service-now.com",
+            "methods: GET, POST",
+            "paths: /api/",
+            "posts-to: /api/now/identifyreconcile/query, /api/now/identifyreconcile/queryEnhanced",
+            "addresses: public and private",
+            "proxy: http://proxy.example:3128",
+            &format!("ca-bundle: {}", crate::guest::digest(bundle.as_bytes())),
+            "credential: sn",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -128,7 +162,7 @@ async fn a_certificate_is_trusted_when_the_grants_bundle_says_so_and_for_its_own
     let bundle = instance.certificate().unwrap().as_bytes();
     let path = "/api/now/table/incident?sysparm_limit=1";
     let get = async |bundle: Option<&[u8]>, url: String| {
-        let client = client(&Egress::to(&url).unwrap(), &Route::Direct, bundle).unwrap();
+        let client = client(&Egress::to(&url).unwrap(), None, bundle).unwrap();
         client.get(format!("{url}{path}")).send().await.map_err(|error| error_of(&error))
     };
     let unknown = get(None, instance.url()).await.err().unwrap();

@@ -3,7 +3,7 @@
 use super::site::Site;
 use crate::grant::client::client;
 use crate::grant::credential::{Authorization, secret::CREDENTIAL_BYTES};
-use crate::grant::{Credential, CredentialError, Egress, Route};
+use crate::grant::{Credential, CredentialError, Egress};
 use http::StatusCode;
 use std::io::Write as _;
 use std::path::Path;
@@ -23,7 +23,7 @@ impl Party {
         let file = tempfile::NamedTempFile::new().unwrap();
         let credential = Arc::new(Credential::parse(&format!("sn=file:{}", file.path().display())).unwrap());
         let egress = Egress::to(&site.url()).unwrap();
-        let client = client(&egress, &Route::Direct, None).unwrap();
+        let client = client(&egress, None, None).unwrap();
         let party = Self { file, credential, client, egress };
         party.rotate(secret);
         party

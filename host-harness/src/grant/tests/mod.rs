@@ -3,4 +3,5 @@
 mod client;
 mod credential;
 pub(crate) mod network;
+mod outgoing;
 pub(crate) mod site;

@@ -100,8 +100,13 @@ impl Gateway {
     }
 }
 
+fn dev() -> Egress {
+    Egress::to(&format!("https://{HOST}")).unwrap()
+}
+
 async fn get(route: &Route, bundle: &str) -> Result<String, Error> {
-    let client = client(&Egress::to(URL.split_at(27).0).unwrap(), route, Some(bundle.as_bytes())).unwrap();
+    let proxy = proxy(route, &dev(), |_| None).unwrap();
+    let client = client(&dev(), proxy.as_ref(), Some(bundle.as_bytes())).unwrap();
     let reply = client.get(URL).send().await.map_err(|error| error_of(&error))?;
     Ok(reply.text().await.unwrap())
 }
@@ -176,7 +181,8 @@ fn the_environment_names_the_proxy_as_it_does_for_other_programs() {
     let chosen = |variables: &[(&str, &str)], host: &str| {
         let variable =
             |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
-        proxy(&Route::Environment, host, variable).unwrap().map(|url| url.to_string())
+        let egress = Egress::to(&format!("https://{host}")).unwrap();
+        proxy(&Route::Environment, &egress, variable).unwrap().map(|url| url.to_string())
     };
     let is = |url: &str| Some(url.to_owned());
     assert_eq!(chosen(&[], HOST), None);
@@ -190,13 +196,39 @@ fn the_environment_names_the_proxy_as_it_does_for_other_programs() {
     let excepted = [("HTTPS_PROXY", "http://a:1"), ("NO_PROXY", "localhost, .service-now.com")];
     assert_eq!(chosen(&excepted, HOST), None);
     assert_eq!(chosen(&excepted, "snow.corp.example"), is("http://a:1/"));
+    let excepted = [("HTTPS_PROXY", "http://a:1"), ("no_proxy", "10.0.0.0/8,dev.example:8443")];
+    assert_eq!(chosen(&excepted, "10.1.2.3"), None);
+    assert_eq!(chosen(&excepted, "dev.example:8443"), None);
+    assert_eq!(chosen(&excepted, "dev.example"), is("http://a:1/"));
+}
+
+/// The proxy's own name is nobody's business where the proxy is taken, and judged as any other where it is not.
+#[tokio::test]
+async fn a_proxy_that_is_not_taken_opens_no_private_address() {
+    let secure = Secure::start(&[&TLS13]).await;
+    let gateway = Gateway::start(secure.address, None).await;
+    let through = format!("http://localhost:{}", gateway.address.port());
+    for (excepted, is_taken) in [("", true), (HOST, false)] {
+        let variable = |name: &str| match name {
+            "HTTPS_PROXY" => Some(through.clone()),
+            "NO_PROXY" => Some(excepted.to_owned()),
+            _ => None,
+        };
+        let proxy = proxy(&Route::Environment, &dev(), variable).unwrap();
+        let client = client(&dev(), proxy.as_ref(), Some(secure.certificate.as_bytes())).unwrap();
+        assert_eq!(client.get(URL).send().await.is_ok(), is_taken, "NO_PROXY={excepted}");
+        // A name that leads to this machine, as the proxy's does.
+        let direct = client.get(format!("https://localhost:{}/", secure.address.port())).send().await;
+        let is_barred = direct.err().is_some_and(|error| matches!(error_of(&error), Error::DestinationIpProhibited));
+        assert_eq!(is_barred, !is_taken, "NO_PROXY={excepted}");
+    }
 }
 
 #[test]
 fn a_setting_is_above_the_environment() {
     let variable = |name: &str| (name == "HTTPS_PROXY").then(|| "http://a:1".to_owned());
-    assert_eq!(proxy(&Route::Direct, HOST, variable).unwrap(), None);
-    let through = proxy(&Route::Through("http://b:1".into()), HOST, variable).unwrap();
+    assert_eq!(proxy(&Route::Direct, &dev(), variable).unwrap(), None);
+    let through = proxy(&Route::Through("http://b:1".into()), &dev(), variable).unwrap();
     assert_eq!(through.unwrap().as_str(), "http://b:1/");
 }
 
@@ -204,7 +236,7 @@ fn a_setting_is_above_the_environment() {
 fn a_proxy_that_the_client_cannot_speak_to_is_refused_and_not_left_out() {
     for url in ["socks5://a:1", "ftp://a:1", "http://", "::"] {
         let route = Route::Through(url.into());
-        assert!(matches!(proxy(&route, HOST, |_| None), Err(ClientError::Proxy)), "{url}");
+        assert!(matches!(proxy(&route, &dev(), |_| None), Err(ClientError::Proxy)), "{url}");
     }
 }
 
@@ -212,6 +244,6 @@ fn a_proxy_that_the_client_cannot_speak_to_is_refused_and_not_left_out() {
 fn the_proxys_password_cannot_be_printed() {
     let route = Route::Through("http://user:hunter22@proxy.example:3128".into());
     assert!(!format!("{route:?}").contains("hunter22"));
-    let error = client(&Egress::to("https://x.example").unwrap(), &Route::Through("http://u:hunter22@".into()), None);
+    let error = proxy(&Route::Through("http://u:hunter22@".into()), &dev(), |_| None);
     assert!(!format!("{:?} {0}", error.unwrap_err()).contains("hunter22"));
 }
