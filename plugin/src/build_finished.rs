@@ -12,7 +12,7 @@ use itsm_contract::types::{Failure, Ticket};
 /// `InvalidEvent` where the event makes no sense, `Retry` where its evidence cannot be kept for the moment.
 pub fn on_build_finished(plugin: &Plugin, result: &BuildResult) -> Result<Receipt, Failure> {
     event::check(&result.delivery, &result.build)?;
-    let recorded = evidence::record(plugin, result, change::approvers)?;
+    let recorded = evidence::record(plugin, result, |ticket| change::approvers(plugin, ticket, &result.build))?;
     let mut receipt = Receipt {
         digest: recorded.digest,
         attached: recorded.attached,

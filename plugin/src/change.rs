@@ -6,6 +6,7 @@
 mod close;
 mod controlled;
 mod create;
+mod handed;
 mod held;
 mod items;
 mod link;
@@ -20,7 +21,8 @@ mod work;
 pub use close::{Ending, deployment_line, finish, give_up, implement};
 pub use controlled::is_controlled;
 pub use create::{Made, create};
-pub use held::{Held, handed_back, is_renamed, is_used_up};
+pub use handed::{handed_back, of_build};
+pub use held::{Held, is_renamed, is_used_up};
 pub use items::{Items, find as find_items};
 pub use link::link;
 pub use note::note;
@@ -33,17 +35,17 @@ pub use work::Work;
 use crate::gate;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind as ErrorKind, List, Query, Record};
-use itsm_contract::types::{Approval, Ticket, Timestamp};
+use itsm_contract::types::{Approval, Build, Failure, Ticket, Timestamp};
 
 /// The table.
 pub const TABLE: &str = "change_request";
 
 /// What is read of a change request: what its gate rests on, and nothing else.
 pub const FIELDS: &str = "sys_id,number,type,state,approval,on_hold,on_hold_reason,start_date,end_date,cmdb_ci,close_notes,\
-                          correlation_id,correlation_display,sys_created_on,sys_updated_on,sys_mod_count";
+                          correlation_id,correlation_display,approval_set,sys_created_on,sys_updated_on,sys_mod_count";
 
 /// Those of [`FIELDS`] that may be left out of a reply without a gate resting on less.
-const OPTIONAL: &[&str] = &["on_hold_reason", "close_notes", "correlation_display"];
+const OPTIONAL: &[&str] = &["on_hold_reason", "close_notes", "correlation_display", "approval_set"];
 
 /// A change request.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +60,9 @@ pub struct Change {
     pub state: State,
     /// What the approvers said, all in all.
     pub approval: Answer,
+    /// When they said it. ServiceNow stamps it when `approval` becomes approved or rejected, and clears it otherwise (business
+    /// rule "Stamp Approvals" of `task`): a comment of an approver does not move it.
+    pub approved_at: Option<Timestamp>,
     /// Nothing may be done for the moment.
     pub is_on_hold: bool,
     /// Why it is on hold, in somebody's words.
@@ -118,6 +123,7 @@ impl Change {
             kind: Kind::parse(&filled("type")?),
             state: State::parse(&filled("state")?),
             approval: Answer::parse(&filled("approval")?),
+            approved_at: record.time("approval_set"),
             is_on_hold,
             hold_reason: text("on_hold_reason"),
             start: time("start_date")?,
@@ -151,13 +157,15 @@ impl Change {
     }
 }
 
-/// Every approver's answer to the change request that a host hands back, oldest first; or why they cannot be told.
+/// Every approver's answer to the change request of this build that a host hands back, oldest first; or why they cannot be
+/// told.
 ///
 /// # Errors
 /// Where ServiceNow cannot be asked, or the record is another one than `ticket` says.
-pub fn approvers(plugin: &Plugin, ticket: &Ticket) -> Result<Result<Vec<Approval>, Error>, Error> {
+pub fn approvers(plugin: &Plugin, ticket: &Ticket, build: &Build) -> Result<Result<Vec<Approval>, Error>, Failure> {
     let rows = if is_renamed(ticket) {
-        gate::approvers::read(plugin, &Held::read(plugin, ticket)?.change.sys_id)
+        let held = Held::read(plugin, ticket)?.of_build(build)?;
+        gate::approvers::read(plugin, &held.change.sys_id)
     } else {
         let query = Query::new().equals("sys_id", &ticket.id);
         let change = List { table: TABLE, query, fields: FIELDS, limit: 2, is_displayed: false };
@@ -167,7 +175,7 @@ pub fn approvers(plugin: &Plugin, ticket: &Ticket) -> Result<Result<Vec<Approval
             .iter()
             .find(|change| change.text("sys_id") == ticket.id)
             .ok_or_else(|| held::not_found(&ticket.number))?;
-        Held::believe(plugin, Change::read(change)?, ticket)?;
+        Held::believe(plugin, Change::read(change)?, ticket)?.of_build(build)?;
         found.next().unwrap_or_else(|| Ok(Vec::new())).map(|rows| gate::approvers::rows(&rows, &ticket.id))
     };
     Ok(rows.map(|rows| rows.into_iter().map(|row| row.approval).collect()))

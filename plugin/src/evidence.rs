@@ -12,6 +12,7 @@ mod tests;
 pub use deployment::deployed;
 pub use statement::{Statement, check_artifact};
 
+use crate::change;
 use crate::event::invalid;
 use crate::identity::digest;
 use crate::plugin::{Plugin, is_sys_id};
@@ -19,7 +20,7 @@ use crate::servicenow::{Error, Kind};
 use crate::settings::Placement;
 use attach::Attachments;
 use itsm_contract::answers::Planned;
-use itsm_contract::events::{BuildResult, Content, EvidenceFile};
+use itsm_contract::events::{BuildOutcome, BuildResult, Content, EvidenceFile};
 use itsm_contract::types::{Approval, Failure, ItemOutcome, Ticket};
 use statement::{Context, File, Kept};
 
@@ -46,14 +47,14 @@ pub struct Recorded {
 pub fn record(
     plugin: &Plugin,
     event: &BuildResult,
-    approvers: impl FnOnce(&Plugin, &Ticket) -> Result<Result<Vec<Approval>, Error>, Error>,
+    approvers: impl FnOnce(&Ticket) -> Result<Result<Vec<Approval>, Error>, Failure>,
 ) -> Result<Recorded, Failure> {
     let files = files(event)?;
     let change = change_of(event)?;
     let mut recorded = Recorded { digest: String::new(), attached: Vec::new(), unfinished: Vec::new() };
     let change_to_use = change.filter(|_| plugin.settings().workflows.evidence);
     let approvals = match change_to_use {
-        Some(change) => read_approvals(plugin, change, approvers, &mut recorded)?,
+        Some(change) => read_approvals(change, approvers, &mut recorded)?,
         None if change.is_some() => Err("the settings switch evidence off".into()),
         None => Err("there is no change request to read them from".into()),
     };
@@ -114,7 +115,9 @@ pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failur
 
 /// The change request of the gate that is handed back. Nothing is attached to any other kind of record.
 fn change_of(event: &BuildResult) -> Result<Option<&Ticket>, Failure> {
-    let Some(change) = event.gate.as_ref().and_then(|gate| gate.change.as_ref()) else { return Ok(None) };
+    let Some(gate) = &event.gate else { return Ok(None) };
+    let is_given_up = matches!(event.outcome, BuildOutcome::Cancelled(_));
+    let Some(change) = change::of_build(gate, &event.build, is_given_up)? else { return Ok(None) };
     if change.kind != "change_request" {
         return Err(invalid("gate.change.kind", "is no change_request: hand the gate back unchanged"));
     }
@@ -125,12 +128,11 @@ fn change_of(event: &BuildResult) -> Result<Option<&Ticket>, Failure> {
 }
 
 fn read_approvals(
-    plugin: &Plugin,
     change: &Ticket,
-    approvers: impl FnOnce(&Plugin, &Ticket) -> Result<Result<Vec<Approval>, Error>, Error>,
+    approvers: impl FnOnce(&Ticket) -> Result<Result<Vec<Approval>, Error>, Failure>,
     recorded: &mut Recorded,
 ) -> Result<Result<Vec<Approval>, String>, Failure> {
-    match approvers(plugin, change)? {
+    match approvers(change)? {
         Ok(approvals) => Ok(Ok(approvals)),
         Err(error) if error.kind.is_passing() => Err(error.into()),
         Err(error) => {

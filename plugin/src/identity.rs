@@ -5,8 +5,15 @@
 
 use sha2::{Digest, Sha256};
 
+/// What every `correlation_id` of ours begins with.
+pub const OURS: &str = "openfactory/";
+
 /// Hexadecimal digits of a `sys_id`.
 const SYS_ID_LENGTH: usize = 32;
+
+/// Hexadecimal digits of a build in the `correlation_id` of its change request: 64 bits, so that nobody finds a second
+/// build with the same ones by trying.
+const BUILD_LENGTH: usize = 16;
 
 /// What a record is for. Part of its identity: one event may lead to several records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +48,7 @@ impl Purpose {
 pub struct Identity {
     /// 32 lower-case hexadecimal digits.
     pub sys_id: String,
-    /// At most 100 characters: `openfactory/<purpose>/<sys_id>`.
+    /// At most 100 characters: `openfactory/<purpose>/<sys_id>`, and for a build's change request `/<build>` after that.
     pub correlation_id: String,
 }
 
@@ -56,17 +63,36 @@ impl Identity {
         }
         let mut sys_id = hex(&hash.finalize());
         sys_id.truncate(SYS_ID_LENGTH);
-        let correlation_id = format!("openfactory/{}/{sys_id}", purpose.name());
+        let correlation_id = format!("{OURS}{}/{sys_id}", purpose.name());
         Self { sys_id, correlation_id }
     }
 }
 
 impl Identity {
+    /// The identity of a build's change request. It says which build that is, so that no other is let through by it.
+    pub fn of_build_change(tenant: &str, key: &str, build: &str) -> Self {
+        let Self { sys_id, correlation_id } = Self::derive(tenant, Purpose::BuildChange, key);
+        Self { sys_id, correlation_id: format!("{correlation_id}/{}", build_part(build)) }
+    }
+
     /// Whether a `correlation_id` of ours was made together with this `sys_id`. Where it was not, the instance gave the
     /// record a `sys_id` of its own.
     pub fn names(correlation_id: &str, sys_id: &str) -> bool {
-        correlation_id.rsplit_once('/').is_some_and(|(_, derived)| derived == sys_id)
+        correlation_id.split('/').nth(2) == Some(sys_id)
     }
+
+    /// Whether a `correlation_id` is that of a change request for this build.
+    pub fn is_of_build(correlation_id: &str, build: &str) -> bool {
+        let mut parts = correlation_id.split('/').skip(1);
+        parts.next() == Some(Purpose::BuildChange.name()) && parts.nth(1) == Some(&build_part(build))
+    }
+}
+
+/// A build, short.
+pub fn build_part(build: &str) -> String {
+    let mut digits = hex(&Sha256::digest(build.as_bytes()));
+    digits.truncate(BUILD_LENGTH);
+    digits
 }
 
 /// Lower-case hexadecimal.
@@ -100,6 +126,17 @@ mod tests {
         ] {
             assert_ne!(first.sys_id, Identity::derive(tenant, purpose, key).sys_id);
         }
+    }
+
+    #[test]
+    fn a_builds_change_request_is_that_of_no_other_build() {
+        let identity = Identity::of_build_change("acme", "b-1", "build-1");
+        assert!(identity.correlation_id.len() <= 100);
+        assert!(Identity::names(&identity.correlation_id, &identity.sys_id));
+        assert!(Identity::is_of_build(&identity.correlation_id, "build-1"));
+        assert!(!Identity::is_of_build(&identity.correlation_id, "build-2"));
+        let deployment = Identity::derive("acme", Purpose::DeployChange, "build-1");
+        assert!(!Identity::is_of_build(&deployment.correlation_id, "build-1"));
     }
 
     #[test]

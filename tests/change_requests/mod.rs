@@ -2,6 +2,7 @@
 
 mod answers;
 mod approvers;
+mod edits;
 mod ends;
 mod hosts;
 mod losses;

@@ -72,9 +72,13 @@ impl<'w> Work<'w> {
     }
 }
 
+/// The words of a pause, but for its seal.
 pub fn waits_for(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Pause(pause) => pause.waiting_for.join("; "),
+        Verdict::Pause(pause) => {
+            let words = pause.waiting_for.iter().map(String::as_str).filter(|words| !words.contains(" (seal "));
+            words.collect::<Vec<_>>().join("; ")
+        }
         other => format!("no pause: {other:?}"),
     }
 }

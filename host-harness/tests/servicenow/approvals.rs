@@ -103,10 +103,36 @@ async fn a_change_taken_back_cancels_what_was_asked() {
     let client = Client::integration(&instance);
     client.patch(&format!("/api/now/table/change_request/{id}"), json!({"state": "-5"})).await.expect(200);
     assert_eq!(state(&instance, &id), ("-5".into(), "not requested".into()));
+    assert_eq!(instance.records("change_request")[0].get("approval_set"), "");
     assert!(instance.records("sysapproval_approver").iter().all(|row| row.get("state") == "cancelled"));
     let mut made = client.create("change_request", json!({"approval": "approved", "state": "-2"})).await;
     assert_eq!((made["state"].take(), made["approval"].take()), (json!("-5"), json!("not requested")));
     client.post("/api/now/table/sysapproval_approver", json!({"sysapproval": id})).await.expect(403);
+}
+
+#[tokio::test]
+async fn a_decision_is_stamped_and_neither_a_comment_nor_an_edit_moves_it() {
+    let instance = Instance::builder().start().await.unwrap();
+    let id = submitted(&instance).await;
+    let stamp = || {
+        let changes = instance.records("change_request");
+        changes.iter().find(|change| change.sys_id() == id).unwrap().get("approval_set").to_owned()
+    };
+    assert_eq!(stamp(), "");
+    let cab = instance.login("beth.anglin").unwrap();
+    cab.approve(&id, "go").await.unwrap();
+    let approved_at = stamp();
+    assert!(!approved_at.is_empty());
+    instance.clock().advance(jiff::SignedDuration::from_secs(60));
+    let row = instance.records("sysapproval_approver").into_iter().find(|row| row.get("state") == "approved").unwrap();
+    cab.update("sysapproval_approver", row.get("sys_id"), json!({"comments": "mind the window"})).await.unwrap();
+    let client = Client::integration(&instance);
+    let change = format!("/api/now/table/change_request/{id}");
+    client
+        .patch(&change, json!({"short_description": "edited", "approval_set": "2031-01-01 00:00:00"}))
+        .await
+        .expect(200);
+    assert_eq!(stamp(), approved_at);
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ pub(super) fn asked<'a>(work: &'a Waiting, ticket: &'a Ticket) -> Asked<'a> {
         key: ticket.key.as_deref().unwrap_or(&ticket.number),
         since: work.since,
         last: Some(&work.last),
+        build: None,
         artifact: None,
     }
 }

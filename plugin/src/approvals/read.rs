@@ -2,6 +2,7 @@
 
 use super::look::Look;
 use crate::change::{Change, FIELDS, TABLE};
+use crate::identity::OURS;
 use crate::servicenow::{Error, Kind, List, Query, Record, datetime};
 use itsm_contract::answers::{Reviewed, Waiting};
 use itsm_contract::types::{Timestamp, Verdict};
@@ -19,9 +20,6 @@ const PAGES_LIMIT: usize = 3;
 
 /// Gates whose approvers are read at once.
 const PART: usize = 250;
-
-/// What a `correlation_id` of ours begins with.
-const OURS: &str = "openfactory/";
 
 impl<'a> Look<'a> {
     /// What is newest in the instance before a first look begins to read its gates part by part.

@@ -1,6 +1,6 @@
 //! A change request that this work holds: proved to be the one that was asked for.
 
-use super::{Change, FIELDS, State, TABLE, Work, close, link};
+use super::{Change, FIELDS, State, TABLE, Work, close, handed_back, link};
 use crate::identity::Identity;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind, Query};
@@ -117,10 +117,10 @@ impl Held {
     /// Where ServiceNow cannot be asked, or what is handed back is not the record that it says.
     pub fn locate(plugin: &Plugin, work: Work) -> Result<Option<Self>, Failure> {
         if let Some(number) = work.number() {
-            return link::find(plugin, number).map(Some);
+            return link::find(plugin, number)?.of(plugin, work).map(Some);
         }
-        if let Some(ticket) = handed_back(plugin, work) {
-            return Ok(Some(Self::read(plugin, ticket)?));
+        if let Some(ticket) = handed_back(plugin, work)? {
+            return Self::read(plugin, ticket)?.of(plugin, work).map(Some);
         }
         let identity = work.identity(plugin);
         match Change::get(plugin, &identity.sys_id) {
@@ -129,16 +129,6 @@ impl Held {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// The change request in the gate that the host hands back. A build's is not a deployment's where it is closed after the
-/// build.
-pub fn handed_back<'a>(plugin: &Plugin, work: Work<'a>) -> Option<&'a Ticket> {
-    let ticket = work.gate()?.change.as_ref()?;
-    let own = work.identity(plugin).correlation_id;
-    let is_own = ticket.key.as_deref().is_none_or(|key| key == own);
-    let is_shared = plugin.settings().change.close != crate::settings::Close::AfterBuild;
-    (is_own || is_shared).then_some(ticket)
 }
 
 /// Whether a build's change request has ended with another deployment of the build: this one needs its own. One that was

@@ -4,13 +4,14 @@ use super::{Change, FIELDS, Held, Kind, TABLE, Work};
 use crate::plugin::Plugin;
 use itsm_contract::types::{Failure, Problem};
 
-/// Links the change request that this work names: it must exist, be open, and be of the type that the settings ask for.
+/// Links the change request that this work names: it must exist, be open, and be of the type that the settings ask for. One
+/// that a person made may stand for several works; one that this plugin made stands for its own.
 /// What became of it since it was linked is for its gate to say.
 ///
 /// # Errors
 /// `Refused` where it is none of that.
 pub fn link(plugin: &Plugin, work: Work, number: &str) -> Result<Held, Failure> {
-    let held = find(plugin, number)?;
+    let held = find(plugin, number)?.of(plugin, work)?;
     let change = &held.change;
     let is_linked = work.gate().and_then(|gate| gate.change.as_ref()).is_some_and(|ticket| ticket.id == change.sys_id);
     if change.state.is_over() && !is_linked && work.delivery().attempt <= 1 {

@@ -1,7 +1,7 @@
 //! What would become of a change request, without doing it.
 
 use super::create::{defaults, values};
-use super::{Change, FIELDS, Held, State, TABLE, Work, is_controlled, is_used_up, items, link};
+use super::{Change, FIELDS, Held, State, TABLE, Work, handed_back, is_controlled, is_used_up, items, link};
 use crate::mapping::compare;
 use crate::plugin::Plugin;
 use itsm_contract::answers::Planned;
@@ -46,8 +46,8 @@ fn existing(plugin: &Plugin, work: Work) -> Result<Option<Change>, Failure> {
     if let Some(number) = work.number() {
         return Ok(Some(link(plugin, work, number)?.change));
     }
-    if let Some(ticket) = work.gate().and_then(|gate| gate.change.as_ref()) {
-        let held = Held::believe(plugin, Change::get(plugin, &ticket.id)?, ticket)?;
+    if let Some(ticket) = handed_back(plugin, work)? {
+        let held = Held::believe(plugin, Change::get(plugin, &ticket.id)?, ticket)?.of(plugin, work)?;
         if !is_used_up(plugin, work, &held) {
             return Ok(Some(held.change));
         }

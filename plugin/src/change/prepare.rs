@@ -120,7 +120,7 @@ fn attached(plugin: &Plugin, sys_id: &str) -> Result<Vec<String>, Error> {
 /// The affected configuration items of these changes.
 pub fn items_of(changes: &[&str]) -> List<'static> {
     let query = Query::new().one_of("task", changes.iter().copied()).ordered_by("sys_id");
-    List { table: "task_ci", query, fields: "task,ci_item", limit: ITEMS_LIMIT, is_displayed: false }
+    List { table: "task_ci", query, fields: "task,ci_item,sys_created_on", limit: ITEMS_LIMIT, is_displayed: false }
 }
 
 /// Starts a look for conflicts. Its result is read when the gate is judged.

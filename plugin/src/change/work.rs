@@ -3,7 +3,7 @@
 use crate::identity::{Identity, Purpose};
 use crate::mapping::RecordKind;
 use crate::plugin::Plugin;
-use itsm_contract::events::{BuildRequest, DeployEvent};
+use itsm_contract::events::{BuildRequest, DeployEvent, DeployPhase};
 use itsm_contract::types::{Attribute, Build, Delivery, Environment, Gate, Schedule, System};
 use serde::{Serialize, Serializer};
 
@@ -82,6 +82,11 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Whether nothing goes on by it.
+    pub fn is_given_up(self) -> bool {
+        matches!(self, Self::Deployment(event) if matches!(event.phase, DeployPhase::Cancelled(_)))
+    }
+
     /// The kind of record, for the mapping.
     pub fn record_kind(self) -> RecordKind {
         match self {
@@ -92,11 +97,11 @@ impl<'a> Work<'a> {
 
     /// Who its change request is: one for a build's event, and one for all phases of a deployment.
     pub fn identity(self, plugin: &Plugin) -> Identity {
-        let (purpose, key) = match self {
-            Self::Build(request) => (Purpose::BuildChange, &request.delivery.key),
-            Self::Deployment(event) => (Purpose::DeployChange, &event.deployment_id),
-        };
-        Identity::derive(&plugin.settings().instance.tenant, purpose, key)
+        let tenant = &plugin.settings().instance.tenant;
+        match self {
+            Self::Build(request) => Identity::of_build_change(tenant, &request.delivery.key, &request.build.id),
+            Self::Deployment(event) => Identity::derive(tenant, Purpose::DeployChange, &event.deployment_id),
+        }
     }
 
     /// In a line, such as `Deploy rhel-9-hardened 2026.11.1 to prod-eu-1`.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::identity::hex;
-use crate::testing::{SETTINGS, Script};
+use crate::testing::{SETTINGS, Script, seal};
 use crate::transport::Method::{Delete, Get, Patch, Post};
 use itsm_contract::types::Decision;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn event() -> BuildResult {
         "outcome": "passed",
         "gate": {
             "change": {"kind": "change_request", "id": CHANGE, "number": "CHG0030001", "url": "https://x/CHG0030001"},
-            "verdict": {"proceed": {"reason": "approved", "by-policy": false}},
+            "verdict": {"proceed": {"reason": "approved", "by-policy": false, "seal": seal("build/4711")}},
             "approvals": [],
         },
         "files": [
@@ -35,7 +35,7 @@ fn event() -> BuildResult {
     .unwrap()
 }
 
-fn approvals(_: &Plugin, _: &Ticket) -> Result<Result<Vec<Approval>, Error>, Error> {
+fn approvals(_: &Ticket) -> Result<Result<Vec<Approval>, Error>, Failure> {
     let comment = Some("tested".into());
     Ok(Ok(vec![Approval {
         approver: "Ana".into(),
@@ -184,7 +184,7 @@ fn approvals_that_may_not_be_read_are_listed_as_left_out() {
         .on(Post, "file_name=notes.txt", 201, one(&json!({"sys_id": "a".repeat(32)})))
         .on(Post, "file_name=evidence", 201, one(&json!({"sys_id": "b".repeat(32)})))
         .on(Get, "/api/now/attachment", 200, list(&[]));
-    let denied = |_: &Plugin, _: &Ticket| Ok(Err(Error::new(Kind::AclDenied, "GET sysapproval_approver")));
+    let denied = |_: &Ticket| Ok(Err(Error::new(Kind::AclDenied, "GET sysapproval_approver")));
     let recorded = script.run(SETTINGS, |plugin| record(plugin, &event(), denied)).unwrap();
     assert!(matches!(recorded.unfinished.as_slice(), [Failure::Misconfigured(_)]));
     let sent: Value = serde_json::from_slice(&script.request(2).body).unwrap();

@@ -2,6 +2,7 @@
 //! changes at once, in one request.
 
 use super::approvers::{self, Row};
+use super::seal::Affected;
 use crate::change::prepare::items_of;
 use crate::change::{Answer, Change, Kind};
 use crate::plugin::Plugin;
@@ -15,7 +16,7 @@ const CHUNK: usize = 50;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Beside {
     approvers: BTreeMap<String, Vec<Row>>,
-    items: BTreeMap<String, Vec<String>>,
+    items: BTreeMap<String, Vec<Affected>>,
 }
 
 impl Beside {
@@ -47,7 +48,10 @@ impl Beside {
                 ("task_ci", Ok(rows)) => {
                     for row in rows {
                         let items = beside.items.entry(row.text("task").into_owned()).or_default();
-                        items.push(row.text("ci_item").into_owned());
+                        items.push(Affected {
+                            item: row.text("ci_item").into_owned(),
+                            added_at: row.time("sys_created_on"),
+                        });
                     }
                 }
                 ("task_ci", Err(error)) if !error.kind.is_passing() => {}
@@ -74,7 +78,7 @@ impl Beside {
     }
 
     /// The affected configuration items of one change.
-    pub fn items(&self, change: &str) -> &[String] {
+    pub fn items(&self, change: &str) -> &[Affected] {
         self.items.get(change).map(Vec::as_slice).unwrap_or_default()
     }
 }

@@ -7,7 +7,6 @@
 use super::approvers::{self, Row};
 use super::beside::may_proceed;
 use super::policy::Policy;
-use super::seal::Seal;
 use crate::change::{Answer, Change, Kind, State};
 use crate::servicenow::datetime;
 use crate::settings::{OnRejected, OnTimeout};
@@ -26,11 +25,9 @@ pub struct Facts<'a> {
     pub preparing: &'a [String],
     /// Conditions of the next step that do not hold, by name, where they were read.
     pub conditions: &'a [String],
-    /// What it says now.
-    pub seal: &'a Seal,
-    /// What was approved at the last look.
-    pub sealed: Option<&'a Seal>,
-    /// The artifact that approval was asked for and the one that this is, where no seal tells them apart.
+    /// What was edited since it was approved, in words.
+    pub edited: Option<&'a str>,
+    /// The artifact that approval was asked for and the one that this is, where they differ.
     pub exchanged: Option<(&'a str, &'a str)>,
 }
 
@@ -153,13 +150,7 @@ fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
     if let Some((was, is)) = facts.exchanged {
         obstacles.push(Obstacle::Halt(format!("approval of the artifact {is}: it was asked for {was}")));
     }
-    // Nobody can approve a standard change anew, and one that is not approved now waits for that anyhow.
-    let sealed = facts.sealed.filter(|_| may_proceed(change) && !is_standard);
-    let edits = sealed.map(|sealed| sealed.edits(facts.seal)).unwrap_or_default();
-    if !edits.is_empty() {
-        obstacles
-            .push(Obstacle::Halt(format!("approval again: since it was given, somebody edited {}", edits.join(", "))));
-    }
+    obstacles.extend(facts.edited.map(|words| Obstacle::Halt(words.to_owned())));
     obstacles
 }
 

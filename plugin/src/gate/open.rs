@@ -3,13 +3,13 @@
 use super::beside::{Beside, may_proceed};
 use super::judge::{Decision, Facts, judge};
 use super::policy::Policy;
-use super::seal::Seal;
+use super::seal::{Affected, Seal};
 use crate::change::{self, Answer, Change, Held, Kind, Made, State, Work, prepare};
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind as ErrorKind, Record};
 use crate::settings::OnTimeout;
 use crate::transport::Method;
-use itsm_contract::types::{Clearance, Decision as Said, Failure, Gate, Pause, Ticket, Timestamp, Verdict, Window};
+use itsm_contract::types::{Clearance, Failure, Gate, Pause, Ticket, Timestamp, Verdict, Window};
 
 /// 9999-12-31 23:59:59, the last moment that ServiceNow can write.
 const END_OF_TIME: Timestamp = 253_402_300_799_000;
@@ -23,7 +23,9 @@ pub struct Asked<'a> {
     pub since: Timestamp,
     /// The last gate answered for this work.
     pub last: Option<&'a Gate>,
-    /// The digest of the artifact that the work is about, where it is known.
+    /// The id of the build that the work is about, where it is known.
+    pub build: Option<&'a str>,
+    /// The digest of its artifact, where that is known.
     pub artifact: Option<&'a str>,
 }
 
@@ -38,10 +40,16 @@ pub fn open(plugin: &Plugin, work: Work) -> Result<Gate, Failure> {
         return Ok(Gate { change: None, verdict: Verdict::Proceed(clearance), approvals: Vec::new(), window: None });
     }
     let delivery = work.delivery();
-    let artifact = work.build().image.digest.as_deref();
-    let asked = Asked { key: &delivery.key, since: delivery.occurred_at, last: work.gate(), artifact };
-    let known = change::handed_back(plugin, work);
-    match judged(plugin, work, &asked) {
+    let build = work.build();
+    let asked = Asked {
+        key: &delivery.key,
+        since: delivery.occurred_at,
+        last: work.gate(),
+        build: Some(&build.id),
+        artifact: build.image.digest.as_deref(),
+    };
+    let known = change::handed_back(plugin, work)?;
+    match judged(plugin, work, known, &asked) {
         // One request that is lost is made good by the next delivery; the policy is for an instance that is away.
         Err(Failure::Retry(later)) if delivery.attempt > 1 => {
             let failure = Failure::Retry(later);
@@ -51,11 +59,11 @@ pub fn open(plugin: &Plugin, work: Work) -> Result<Gate, Failure> {
     }
 }
 
-fn judged(plugin: &Plugin, work: Work, asked: &Asked) -> Result<Gate, Failure> {
+fn judged(plugin: &Plugin, work: Work, handed: Option<&Ticket>, asked: &Asked) -> Result<Gate, Failure> {
     let known = |held| Made { held, items: None, is_new: false };
-    let made = match (work.number(), change::handed_back(plugin, work)) {
+    let made = match (work.number(), handed) {
         (Some(number), _) => known(change::link(plugin, work, number)?),
-        (None, Some(ticket)) => match Held::read(plugin, ticket)? {
+        (None, Some(ticket)) => match Held::read(plugin, ticket)?.of(plugin, work)? {
             held if change::is_used_up(plugin, work, &held) => change::create(plugin, work)?,
             held => known(held),
         },
@@ -111,17 +119,17 @@ pub fn decide(
     let change = &held.change;
     let rows = beside.approvers(&change.sys_id);
     let items = beside.items(&change.sys_id);
-    let approved = rows.iter().filter(|row| row.approval.decision == Said::Approved);
-    let approved_at = approved.filter_map(|row| row.approval.at).max().unwrap_or(0);
-    let artifact = asked.artifact.or(change.artifact());
-    let seal = Seal::of(change, items, artifact, approved_at);
-    // The gate of another change seals nothing of this one.
-    let last = asked.last.filter(|last| last.change.as_ref().is_some_and(|ticket| ticket.id == change.sys_id));
-    let sealed = last.and_then(sealed);
-    let exchanged = match (change.artifact(), asked.artifact) {
-        (Some(was), Some(is)) if was != is && sealed.is_none() => Some((was, is)),
-        _ => None,
+    let exchanged = change.artifact().zip(asked.artifact).filter(|(was, is)| was != is);
+    let artifact = asked.artifact.or(change.artifact()).filter(|_| exchanged.is_none());
+    let last = asked.last.and_then(|last| sealed(last, change));
+    let now = match (asked.build, &last) {
+        (Some(build), _) => Seal::of(change, items, artifact).for_build(build),
+        (None, Some(last)) => Seal::of(change, items, artifact).for_build_of(last),
+        (None, None) => Seal::of(change, items, artifact),
     };
+    // Nobody can approve a standard change anew, and one that is not approved now waits for that anyhow.
+    let is_judged = may_proceed(change) && change.kind != Kind::Standard;
+    let edited = last.as_ref().filter(|_| is_judged).and_then(|last| last.edited(&now, change, items));
     let policy = Policy::of(plugin, asked.since);
     let facts = Facts {
         change,
@@ -129,16 +137,19 @@ pub fn decide(
         conflicts: &conflicts(plugin, change, items, &policy)?,
         preparing,
         conditions: &conditions(plugin, change),
-        seal: &seal,
-        sealed: sealed.as_ref(),
+        edited: edited.as_ref().map(|edited| edited.words.as_str()),
         exchanged,
     };
     let decision = judge(&facts, &policy, plugin.now());
     if let Decision::Stop { reason, is_timeout: true } = &decision {
         change::give_up(plugin, held.clone(), reason, asked.key)?;
     }
-    let carried = carried(change, &seal, sealed.as_ref());
-    let verdict = verdict(decision, &seal, carried);
+    let seal = match (edited, last) {
+        (Some(edited), _) => edited.approved,
+        (None, Some(last)) => last.next(now, change),
+        (None, None) => now,
+    };
+    let verdict = verdict(decision, &seal);
     audit(plugin, held, asked, &verdict);
     Ok(Gate {
         change: Some(held.ticket.clone()),
@@ -150,7 +161,7 @@ pub fn decide(
 
 /// Scheduling conflicts of a change that would proceed otherwise, in words. They are judged by themselves: the status says
 /// `Conflict` even where there is none.
-fn conflicts(plugin: &Plugin, change: &Change, items: &[String], policy: &Policy) -> Result<Vec<String>, Error> {
+fn conflicts(plugin: &Plugin, change: &Change, items: &[Affected], policy: &Policy) -> Result<Vec<String>, Error> {
     let has_items = !change.item.is_empty() || !items.is_empty();
     let is_planned = change.start.is_some() && change.end.is_some() && has_items;
     if !policy.gates || !policy.conflicts || !is_planned || !may_proceed(change) {
@@ -212,7 +223,7 @@ pub fn unreachable(plugin: &Plugin, change: Option<&Ticket>, asked: &Asked, fail
         OnTimeout::Proceed => Verdict::Proceed(Clearance {
             reason: format!("ServiceNow gave no answer in time ({why}), and the settings let work proceed"),
             by_policy: true,
-            seal: None,
+            seal: asked.last.and_then(Seal::carried_by).map(|seal| seal.text()),
         }),
     };
     let facts = [("because", why.as_str()), ("state", "unknown")];
@@ -234,35 +245,21 @@ fn kept(last: &Gate) -> Vec<String> {
         }
         _ => Vec::new(),
     };
-    workers.into_iter().chain(sealed(last).map(|seal| seal.words())).collect()
+    workers.into_iter().chain(Seal::carried_by(last).map(|seal| seal.words())).collect()
 }
 
-/// What was approved at the last look.
-fn sealed(last: &Gate) -> Option<Seal> {
-    match &last.verdict {
-        Verdict::Proceed(clearance) => Seal::parse(clearance.seal.as_deref()?),
-        Verdict::Pause(pause) => Seal::from_words(&pause.waiting_for),
-        Verdict::Cancel(_) => None,
-    }
+/// The seal of the last gate, where that was of this change.
+fn sealed(last: &Gate, change: &Change) -> Option<Seal> {
+    last.change.as_ref().filter(|ticket| ticket.id == change.sys_id).and_then(|_| Seal::carried_by(last))
 }
 
-/// The seal that a pause carries on: what is approved now, or what was and has been edited since.
-fn carried<'s>(change: &Change, now: &'s Seal, sealed: Option<&'s Seal>) -> Option<&'s Seal> {
-    match sealed {
-        Some(sealed) if !may_proceed(change) || !sealed.edits(now).is_empty() => Some(sealed),
-        _ if may_proceed(change) && change.kind != Kind::Standard => Some(now),
-        _ => None,
-    }
-}
-
-fn verdict(decision: Decision, seal: &Seal, carried: Option<&Seal>) -> Verdict {
+fn verdict(decision: Decision, seal: &Seal) -> Verdict {
     match decision {
         Decision::Proceed { reason, by_policy } => {
-            let seal = (!by_policy).then(|| seal.text());
-            Verdict::Proceed(Clearance { reason, by_policy, seal })
+            Verdict::Proceed(Clearance { reason, by_policy, seal: Some(seal.text()) })
         }
         Decision::Wait { mut reasons, expires_at, check_after } => {
-            reasons.extend(carried.map(Seal::words));
+            reasons.push(seal.words());
             Verdict::Pause(Pause { waiting_for: reasons, check_after, expires_at })
         }
         Decision::Stop { reason, .. } => Verdict::Cancel(reason),

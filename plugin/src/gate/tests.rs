@@ -3,7 +3,6 @@
 use super::approvers::Row;
 use super::judge::{Decision, Facts, judge};
 use super::policy::Policy;
-use super::seal::Seal;
 use crate::change::{Answer, Change, Kind, State};
 use crate::settings::{OnRejected, OnTimeout};
 use itsm_contract::types::{Approval, Decision as Said};
@@ -78,6 +77,7 @@ fn change(kind: &str, state: &str, approval: &str, hold: &str, window: &str) -> 
         kind: Kind::parse(kind),
         state: State::parse(state),
         approval: Answer::parse(approval),
+        approved_at: None,
         is_on_hold: hold == "yes",
         hold_reason: "freeze".into(),
         start,
@@ -121,17 +121,8 @@ fn policy(clock: &str) -> Policy {
 }
 
 fn decided(change: &Change, approvers: &[Row], policy: &Policy) -> Decision {
-    let seal = Seal::of(change, &[], None, 0);
-    let facts = Facts {
-        change,
-        approvers,
-        conflicts: &[],
-        preparing: &[],
-        conditions: &[],
-        seal: &seal,
-        sealed: None,
-        exchanged: None,
-    };
+    let facts =
+        Facts { change, approvers, conflicts: &[], preparing: &[], conditions: &[], edited: None, exchanged: None };
     judge(&facts, policy, NOW)
 }
 

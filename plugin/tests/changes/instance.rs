@@ -57,6 +57,7 @@ fn fresh() -> Row {
         ("type", "normal"),
         ("state", "-5"),
         ("approval", "not requested"),
+        ("approval_set", ""),
         ("on_hold", "false"),
         ("on_hold_reason", ""),
         ("start_date", ""),
@@ -164,6 +165,12 @@ impl Instance {
         self.person_edits(&[("approval", "approved"), ("state", "-2")]);
     }
 
+    /// A person takes every change back and asks for approval once more.
+    pub fn asks_again(&self) {
+        self.person_edits(&[("approval", "not requested"), ("state", "-5")]);
+        self.person_edits(&[("approval", "requested"), ("state", "-4")]);
+    }
+
     /// They say no, and the change goes back to New.
     pub fn reject(&self, comment: &str) {
         self.answer("rejected", comment);
@@ -222,6 +229,11 @@ impl Instance {
         if let Some(note) = values.remove("work_notes") {
             let notes = format!("{now} - OpenFactory (Work notes)\n{note}\n\n{}", change["work_notes"]);
             change.insert("work_notes".into(), notes);
+        }
+        // It is stamped with a decision, and cleared otherwise.
+        if let Some(approval) = values.get("approval").filter(|approval| **approval != change["approval"]) {
+            let is_decided = matches!(approval.as_str(), "approved" | "rejected");
+            change.insert("approval_set".into(), if is_decided { now.clone() } else { String::new() });
         }
         change.extend(values);
         let count: u32 = change["sys_mod_count"].parse().unwrap();

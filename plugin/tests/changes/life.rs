@@ -205,11 +205,11 @@ fn the_first_free_slot_is_found_and_waited_for() {
     assert_eq!(gate.window.as_ref().unwrap().start, NOON + 2 * HOUR);
     instance.approve();
     let gate = reread(&host, &instance, &gate);
-    assert!(waits_for(&gate).starts_with("the planned start at 2026-11-24 11:00:00 UTC; "));
+    assert!(waits_for(&gate).starts_with("the planned start at 2026-11-24 11:00:00 UTC"));
     instance.advance(2 * HOUR);
     proceeds(&reread(&host, &instance, &gate));
     instance.advance(HOUR);
-    let words = "the planned window ended at 2026-11-24 12:00:00 UTC: plan it again; ";
+    let words = "the planned window ended at 2026-11-24 12:00:00 UTC: plan it again";
     assert!(waits_for(&reread(&host, &instance, &gate)).starts_with(words));
 }
 

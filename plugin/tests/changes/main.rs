@@ -3,7 +3,9 @@
 // Helpers of tests are test code too, which the lints tell only by `#[test]`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod edits;
 mod gates;
+mod handed;
 mod instance;
 mod life;
 mod losses;

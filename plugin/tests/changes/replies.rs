@@ -2,7 +2,7 @@
 
 use crate::instance::{Instance, reply};
 use crate::support::*;
-use itsm_contract::answers::Waiting;
+use itsm_contract::answers::{Reviewed, Waiting};
 use itsm_contract::types::{Gate, Ticket, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -52,20 +52,27 @@ static LAST: LazyLock<Gate> = LazyLock::new(|| {
         key: Some(KEY.into()),
         ..gate.change.clone().unwrap()
     };
-    Gate { change: Some(ticket), ..gate }
+    let gate = Gate { change: Some(ticket), ..gate };
+    // What is asked for is what the samples say.
+    let mut asked = sample(APPROVED)["result"].clone();
+    asked["approval"] = "requested".into();
+    asked["state"] = "-4".into();
+    let moved = looked(&gate, reply(200, &json!({"result": [asked]})), "pause", THEN);
+    moved.into_iter().find_map(|moved| moved.answer.ok()).unwrap()
 });
 
 /// What the plugin makes of a reply: by the default policies, or after the timeout with the one that lets work go on.
 fn verdicts(reply: Response, policy: &str, now: u64) -> Vec<Verdict> {
+    looked(&LAST, reply, policy, now).into_iter().filter_map(|moved| Some(moved.answer.ok()?.verdict)).collect()
+}
+
+fn looked(last: &Gate, reply: Response, policy: &str, now: u64) -> Vec<Reviewed> {
     let host = Host::with(json!({"approval": {"on-timeout": policy}}));
     let parrot = Parrot(reply);
     let grants = Grants { transport: &parrot, audit: &host.log, mapping: None, now };
     let plugin = Plugin::new(grants, &host.settings.to_string()).unwrap();
-    let waiting = [Waiting { last: LAST.clone(), since: THEN - HOUR }];
-    match check(&plugin, &waiting, None) {
-        Ok(review) => review.moved.into_iter().filter_map(|moved| Some(moved.answer.ok()?.verdict)).collect(),
-        Err(_) => Vec::new(),
-    }
+    let waiting = [Waiting { last: last.clone(), since: THEN - HOUR }];
+    check(&plugin, &waiting, None).map(|review| review.moved).unwrap_or_default()
 }
 
 fn may_proceed(record: &Value) -> bool {

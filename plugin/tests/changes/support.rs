@@ -156,12 +156,27 @@ pub fn deploy(phase: DeployPhase, gate: Option<&Gate>) -> DeployEvent {
     }
 }
 
-/// The words of a pause.
+/// The words of a pause, but for its seal.
 pub fn waits_for(gate: &Gate) -> String {
     match &gate.verdict {
-        Verdict::Pause(pause) => pause.waiting_for.join("; "),
+        Verdict::Pause(pause) => {
+            let words: Vec<&str> = pause.waiting_for.iter().map(String::as_str).filter(|line| !is_seal(line)).collect();
+            words.join("; ")
+        }
         other => panic!("expected a pause, got {other:?}"),
     }
+}
+
+/// The words of a pause that say what must not be edited.
+pub fn sealed(gate: &Gate) -> &str {
+    match &gate.verdict {
+        Verdict::Pause(pause) => pause.waiting_for.iter().find(|line| is_seal(line)).unwrap(),
+        other => panic!("expected a pause, got {other:?}"),
+    }
+}
+
+fn is_seal(words: &str) -> bool {
+    words.contains(" (seal 2.")
 }
 
 /// The reason to proceed.

@@ -68,7 +68,11 @@ impl Story {
 pub fn of_verdict(verdict: &Verdict) -> (Mark, String) {
     match verdict {
         Verdict::Proceed(clearance) => (Mark::Go, format!("proceed: {}", clearance.reason)),
-        Verdict::Pause(pause) => (Mark::Wait, format!("pause: {}", pause.waiting_for.join("; "))),
+        Verdict::Pause(pause) => {
+            // What the plugin keeps there for itself is nothing to read.
+            let words = pause.waiting_for.iter().map(String::as_str).filter(|words| !words.contains(" (seal "));
+            (Mark::Wait, format!("pause: {}", words.collect::<Vec<_>>().join("; ")))
+        }
         Verdict::Cancel(why) => (Mark::Stop, format!("cancel: {why}")),
     }
 }

@@ -94,7 +94,8 @@ fn entered(engine: &mut Engine, sys_id: &str, from: &str, state: &str) -> Result
             approvals::close_open_rows(engine, sys_id, "cancelled")?;
             // A rejection stays to be seen; a change that somebody took back starts afresh.
             if record.get("approval") != "rejected" {
-                engine.alter(&Caller::system(), record.with("approval", "not requested"), Vec::new())?;
+                let afresh = rules::answer(engine, record, "not requested");
+                engine.alter(&Caller::system(), afresh, Vec::new())?;
             }
             Ok(())
         }
@@ -125,9 +126,8 @@ fn entered(engine: &mut Engine, sys_id: &str, from: &str, state: &str) -> Result
 fn ask(engine: &mut Engine, record: Record) -> Result<(), Refusal> {
     let system = Caller::system();
     let asked = approvals::request(engine, &record)?;
-    let now = engine.now();
     let approval = if asked { "requested" } else { "approved" };
-    engine.alter(&system, record.clone().with("approval", approval).with("approval_set", now), Vec::new())?;
+    engine.alter(&system, rules::answer(engine, record.clone(), approval), Vec::new())?;
     if asked { Ok(()) } else { step_on(engine, record.sys_id()) }
 }
 
@@ -164,14 +164,12 @@ fn answered(engine: &mut Engine, sys_id: &str, approval: &str, by: &str) -> Resu
     match approvals::rollup(engine, sys_id) {
         Rollup::Rejected => {
             approvals::close_open_rows(engine, sys_id, "not_required")?;
-            let now = engine.now();
-            let mut back = record.with("approval", "rejected").with("approval_set", now);
+            let mut back = rules::answer(engine, record, "rejected");
             rules::enter(engine, &system, &mut back, NEW);
             engine.alter(&system, back, entry)
         }
         Rollup::Approved => {
-            let now = engine.now();
-            let approved = record.with("approval", "approved").with("approval_set", now);
+            let approved = rules::answer(engine, record, "approved");
             engine.alter(&system, approved, entry)?;
             step_on(engine, sys_id)
         }

@@ -131,6 +131,16 @@ fn check_state(engine: &Engine, before: &Record, record: &Record, to: &str) -> R
     Ok(())
 }
 
+/// What an answer to a request for approval brings with it: a decision is stamped, and anything else clears the stamp
+/// (business rule *Stamp Approvals*).
+pub(super) fn answer(engine: &Engine, record: Record, approval: &str) -> Record {
+    if record.get("approval") == approval {
+        return record;
+    }
+    let stamp = if matches!(approval, "approved" | "rejected") { engine.now() } else { String::new() };
+    record.with("approval", approval).with("approval_set", stamp)
+}
+
 /// What a state brings with it.
 pub(super) fn enter(engine: &Engine, caller: &Caller, record: &mut Record, state: &str) {
     let now = engine.now();

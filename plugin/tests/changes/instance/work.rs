@@ -33,11 +33,16 @@ impl Instance {
         reply(200, &json!({"result": {"worker": {"sysId": id}, "state": {"value": state}, "messages": messages}}))
     }
 
+    /// Adds a configuration item to those that a change affects, which does not touch the change.
+    pub fn affects(&self, change: &str, item: &str) {
+        let id = format!("{:032x}", 0xaa_0000 + self.next());
+        let made = row(&[("sys_id", &id), ("task", change), ("ci_item", item), ("sys_created_on", &self.time())]);
+        self.tables.borrow_mut().entry("task_ci".into()).or_default().push(made);
+    }
+
     pub(super) fn attach(&self, change: &str, body: &Value) -> Response {
         for item in body["cmdb_ci_sys_ids"].as_array().unwrap() {
-            let id = format!("{:032x}", 0xaa_0000 + self.next());
-            let made = row(&[("sys_id", &id), ("task", change), ("ci_item", item.as_str().unwrap())]);
-            self.tables.borrow_mut().entry("task_ci".into()).or_default().push(made);
+            self.affects(change, item.as_str().unwrap());
         }
         self.begin(None)
     }
