@@ -1,11 +1,12 @@
 //! Evidence that was altered in ServiceNow is found, and what only looks so is not.
 
 use crate::evidence::{attachment, file, finished, keep, proved};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use host_harness::evidence::VerifyError;
+use itsm_contract::events::BuildRequest;
 use reqwest::Method;
 use serde_json::json;
-use tests::World;
+use tests::{World, event};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_ways_to_alter_it_in_servicenow_are_each_found() -> Result<()> {
@@ -70,8 +71,18 @@ async fn what_people_attach_besides_is_theirs() -> Result<()> {
 async fn two_builds_of_one_change_and_a_redelivery_with_other_files_are_proved() -> Result<()> {
     let world = World::start().await?;
     let mut result = finished(&world).await?;
+    let person = world.person("david.loo")?;
+    let planned = json!({"type": "normal", "assignment_group": "287ebd7da9fe198100f92cc8d1d2154e"});
+    let made = person.send(Method::POST, "/api/now/table/change_request", Some(planned)).await?;
+    let number = made["result"]["number"].as_str().context("no number")?.to_owned();
     // Ids that differ in what no file's name may hold.
     for id in ["build/1", "build-1"] {
+        let mut request: BuildRequest = event("build-requested")?;
+        request.delivery.key = format!("requested {id}");
+        request.build.id = id.into();
+        request.change_number = Some(number.clone());
+        let gate = world.plugin.on_build_requested(&request).await?;
+        result.gate = Some(gate.map_err(|failure| anyhow::anyhow!("{failure:?}"))?);
         result.build.id = id.into();
         result.delivery.key = format!("finished {id}");
         result.files = vec![file("log.txt", id)];
