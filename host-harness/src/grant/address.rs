@@ -2,7 +2,8 @@
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 /// Which addresses a granted name may resolve to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,28 +155,42 @@ pub struct Prohibited {
     pub why: Barred,
 }
 
-/// Resolves with the system's resolver, and hands on what the grant allows: the connection goes to an address that was
-/// judged, not to what a second look at the name might give.
-#[derive(Clone, Debug)]
+/// The system's resolver.
+pub(super) struct System;
+
+impl Resolve for System {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The port is put in by the connector.
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Hands on what the grant allows of a name's addresses: the connection goes to one that was judged, not to what a second
+/// look at the name might give.
+#[derive(Clone)]
 pub(super) struct Judging {
     pub(super) addresses: Addresses,
     /// The proxy's host, which the administrator named; it may be anywhere.
     pub(super) proxy: Option<String>,
+    /// Who is asked for addresses.
+    pub(super) names: Arc<dyn Resolve>,
 }
 
 impl Resolve for Judging {
     fn resolve(&self, name: Name) -> Resolving {
         let judging = self.clone();
         Box::pin(async move {
-            let name = name.as_str();
-            // The port is put in by the connector.
-            let found = tokio::net::lookup_host((name, 0)).await?;
+            let asked = name.as_str().to_owned();
+            let found = judging.names.resolve(name).await?;
             let (mut allowed, mut barred) = (Vec::new(), None);
             for found in found {
-                match judging.judge(name, found.ip()) {
+                match judging.judge(&asked, found.ip()) {
                     Ok(()) => allowed.push(found),
                     Err(why) => {
-                        barred.get_or_insert(Prohibited { name: name.to_owned(), address: found.ip(), why });
+                        barred.get_or_insert(Prohibited { name: asked.clone(), address: found.ip(), why });
                     }
                 }
             }
@@ -306,7 +321,8 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_to_this_machine_is_refused_unless_that_was_granted() {
         let resolve = |addresses, proxy: Option<&str>| {
-            Judging { addresses, proxy: proxy.map(str::to_owned) }.resolve("localhost".parse().unwrap())
+            Judging { addresses, proxy: proxy.map(str::to_owned), names: Arc::new(System) }
+                .resolve("localhost".parse().unwrap())
         };
         let Err(error) = resolve(Addresses::Public, None).await else { panic!("resolved") };
         let prohibited = error.downcast_ref::<Prohibited>().unwrap_or_else(|| panic!("{error}"));

@@ -3,11 +3,13 @@
 use super::address::{Judging, Prohibited};
 use super::egress::Egress;
 use super::no_proxy;
-use crate::runtime::limits::CONNECT_TIMEOUT;
+use crate::runtime::limits::Limits;
+use reqwest::dns::Resolve;
 use reqwest::{Certificate, Client, Proxy, redirect, tls};
 use std::error::Error as _;
 use std::fmt;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 use wasmtime_wasi_http::Error;
@@ -16,8 +18,6 @@ use wasmtime_wasi_http::Error;
 const IDLE: Duration = Duration::from_secs(50);
 /// Connections that are kept: more than this many events are seldom in flight.
 const KEPT: usize = 32;
-/// Header fields of a reply. ServiceNow sends some thirty.
-pub(super) const REPLY_FIELDS: usize = 200;
 
 /// Which proxy stands between the host and ServiceNow.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -58,17 +58,25 @@ pub enum ClientError {
     Tls(String),
 }
 
-pub(super) fn client(egress: &Egress, proxy: Option<&Url>, ca_bundle: Option<&[u8]>) -> Result<Client, ClientError> {
+/// The client of a grant, which asks `names` for addresses.
+pub(super) fn client(
+    egress: &Egress,
+    proxy: Option<&Url>,
+    ca_bundle: Option<&[u8]>,
+    limits: &Limits,
+    names: Arc<dyn Resolve>,
+) -> Result<Client, ClientError> {
     // An embedder that chose a provider keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // One that is not taken is not excepted: its name is judged as any other.
-    let judging = Judging { addresses: egress.addresses(), proxy: proxy.and_then(Url::host_str).map(str::to_owned) };
+    let proxy_host = proxy.and_then(Url::host_str).map(str::to_owned);
+    let judging = Judging { addresses: egress.addresses(), proxy: proxy_host, names };
     let mut builder = Client::builder()
         .http1_only()
-        .http1_max_headers(REPLY_FIELDS)
+        .http1_max_headers(limits.reply_fields)
         .redirect(redirect::Policy::none())
         .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(limits.connect_timeout)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(KEPT)
         .tcp_nodelay(true)

@@ -28,13 +28,15 @@ pub use address::{Addresses, Barred, Prohibited};
 pub use audit::{AuditError, AuditLog};
 pub use client::{ClientError, Route};
 pub use credential::{Credential, CredentialError};
-pub use egress::{Denial, Egress, EgressError, Reason, URI_BYTES};
+pub use egress::{Denial, Egress, EgressError, Reason};
 pub use headers::is_forbidden;
 pub use observer::{Exchange, Observer, Outcome, Usage};
 pub(crate) use outgoing::Outgoing;
 pub use reading::ReadError;
 
+use crate::runtime::limits::Limits;
 use itsm_contract::types::Attribute;
+use reqwest::dns::Resolve;
 use std::fmt;
 use std::sync::Arc;
 
@@ -71,6 +73,8 @@ impl Grant {
             route: Route::default(),
             ca_bundle: None,
             observer: None,
+            limits: Limits::default(),
+            names: Arc::new(address::System),
         }
     }
 
@@ -111,6 +115,8 @@ pub struct Builder {
     route: Route,
     ca_bundle: Option<Vec<u8>>,
     observer: Option<Arc<dyn Observer>>,
+    limits: Limits,
+    names: Arc<dyn Resolve>,
 }
 
 impl Builder {
@@ -138,23 +144,38 @@ impl Builder {
         self
     }
 
+    /// Other limits than the defaults, for what is fixed when a grant is made: until a connection stands, a reply's header
+    /// fields, the length of a target, the size of a credential. The host has its own for all else.
+    pub fn limits(mut self, limits: &Limits) -> Self {
+        self.limits = limits.clone();
+        self
+    }
+
+    /// Who is asked for the addresses of names.
+    #[cfg(test)]
+    pub(crate) fn names(mut self, names: Arc<dyn Resolve>) -> Self {
+        self.names = names;
+        self
+    }
+
     /// Sets up the client.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub fn build(self) -> Result<Arc<Grant>, ClientError> {
-        let proxy = client::proxy(&self.route, &self.egress, |name| std::env::var(name).ok())?;
-        let client = client::client(&self.egress, proxy.as_ref(), self.ca_bundle.as_deref())?;
+        let Self { settings, egress, audit, credential, route, ca_bundle, observer, limits, names } = self;
+        let proxy = client::proxy(&route, &egress, |name| std::env::var(name).ok())?;
+        let client = client::client(&egress, proxy.as_ref(), ca_bundle.as_deref(), &limits, names)?;
         Ok(Arc::new(Grant {
-            settings: self.settings,
-            egress: self.egress,
-            credential: self.credential,
-            audit: self.audit,
+            settings,
+            egress: egress.within(limits.uri_bytes),
+            credential: credential.map(|credential| credential.within(limits.credential_bytes)),
+            audit,
             client,
             // Its user, password and path stay out.
             proxy: proxy.map(|url| url.origin().ascii_serialization()),
-            ca_bundle: self.ca_bundle.as_deref().map(crate::guest::digest),
-            observer: self.observer,
+            ca_bundle: ca_bundle.as_deref().map(crate::guest::digest),
+            observer,
         }))
     }
 }

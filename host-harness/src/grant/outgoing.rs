@@ -8,7 +8,7 @@ use super::observer::{Exchange, Outcome};
 use super::scrub::scrub;
 use super::{Denial, Grant, Prohibited, Reason, headers};
 use crate::runtime::limits::Limit;
-use crate::runtime::{End, Meter};
+use crate::runtime::{End, Held, Meter, caught};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header, uri::Scheme};
 use http_body_util::{BodyExt as _, Full};
@@ -20,7 +20,7 @@ use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
 /// Less than this, a guest's timeout is taken for this: zero would mean never to ask.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 /// Bytes of one write to a request's body. What is written and not yet taken is at most two of these.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 64 * 1024;
 
 /// The way out of one call.
 pub(crate) struct Outgoing {
@@ -68,7 +68,11 @@ impl WasiHttpHooks for Outgoing {
             options: options.unwrap_or_default(),
         };
         Box::new(async move {
-            let reply = sending.run(request).await?;
+            // The task is not the call's own: it is told of a panic, so as not to panic over it.
+            let reply = caught(sending.run(request)).await.unwrap_or_else(|panicked| {
+                sending.meter.end(End::Host(panicked));
+                Err(Error::InternalError(None))
+            })?;
             let done: Box<dyn Future<Output = Result<(), Error>> + Send> = Box::new(async { Ok(()) });
             let body = |bytes| Full::new(bytes).map_err(|never| match never {}).boxed_unsync();
             Ok((reply.map(body), done))
@@ -93,7 +97,8 @@ impl Sending {
         let (parts, body) = request.into_parts();
         let verdict = self.grant.egress.judge(&parts.method, &parts.uri);
         // Taken in any case: a guest that is still writing when its request is refused would see a broken pipe, not why.
-        let body = self.collect(body).await?;
+        let mut held = self.meter.hold();
+        let body = self.collect(body, &mut held).await?;
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
         let mut exchange = Exchange {
             key: self.key.clone(),
@@ -111,7 +116,7 @@ impl Sending {
         }
         let waiting = self.meter.waiting();
         let outcome = self.exchange(&parts, body, &exchange.target).await;
-        drop(waiting);
+        drop((waiting, held));
         exchange.took = began.elapsed();
         exchange.outcome = match &outcome {
             Ok(reply) => Outcome::Answered {
@@ -131,7 +136,7 @@ impl Sending {
     }
 
     /// The whole of a request's body, within its limits.
-    async fn collect(&self, mut body: WasiBody) -> Result<Bytes, Error> {
+    async fn collect(&self, mut body: WasiBody, held: &mut Held) -> Result<Bytes, Error> {
         let limits = &self.meter.limits;
         let over = |limit| {
             self.meter.end(End::Limit(limit));
@@ -147,6 +152,7 @@ impl Sending {
             }
             match frame?.into_data() {
                 Ok(piece) if whole.len() + piece.len() > limits.request_bytes => return Err(over(Limit::RequestBytes)),
+                Ok(piece) if !held.add(piece.len()) => return Err(over(Limit::HeldBytes)),
                 Ok(piece) => whole.extend_from_slice(&piece),
                 // No REST API of ServiceNow reads trailers.
                 Err(_) => return Err(Error::HttpRequestTrailerSectionSize(Some(0))),
@@ -231,6 +237,7 @@ impl Sending {
             return Err(Failed::new(Error::HttpResponseContentCoding(Some(coding)), why));
         }
         let mut body = BytesMut::new();
+        let mut held = self.meter.hold();
         let mut frames = 0;
         loop {
             let piece = timeout(between, reply.chunk())
@@ -246,10 +253,14 @@ impl Sending {
                 let why = format!("the reply is larger than {} bytes, or in too many pieces", limits.reply_bytes);
                 return Err(Failed::new(Error::HttpResponseBodySize(u64::try_from(limits.reply_bytes).ok()), why));
             }
+            if !held.add(piece.len()) {
+                let why = format!("with it more than {} bytes were held for the call", limits.held_bytes);
+                return Err(Failed::new(Error::InternalError(None), why));
+            }
             body.extend_from_slice(&piece);
         }
         scrub(&mut body, secrets);
-        let mut response = Response::new(body.freeze());
+        let mut response = Response::new(held.whole(body.freeze()));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         Ok(response)

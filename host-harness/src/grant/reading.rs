@@ -1,7 +1,7 @@
 //! What the host reads for itself from the instance of a grant: by its credential, and within its egress.
 
 use super::client::chain;
-use super::{CredentialError, Grant, URI_BYTES};
+use super::{CredentialError, Grant};
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode, Uri};
 use std::time::Duration;
@@ -9,6 +9,9 @@ use tokio::time::timeout;
 
 /// The longest that a reply may take to begin, and to go on: ServiceNow cuts its own transactions off after 60 s.
 const PATIENCE: Duration = Duration::from_secs(65);
+
+/// Characters of a denied target that are shown: a denial tells more, and of any length.
+const SHOWN: usize = 200;
 
 /// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,7 @@ impl Grant {
     /// See [`ReadError`]. A status that is no success is an answer.
     pub async fn read(&self, target: &str, most: usize) -> Result<(StatusCode, Bytes), ReadError> {
         let url = format!("{}{target}", self.egress.origin());
-        let denied = |why: String| ReadError::Denied { target: target.chars().take(URI_BYTES).collect(), why };
+        let denied = |why: String| ReadError::Denied { target: target.chars().take(SHOWN).collect(), why };
         let uri: Uri = url.parse().map_err(|_| denied("it is no URL".into()))?;
         self.egress.judge(&Method::GET, &uri).map_err(|denial| denied(denial.why.to_string()))?;
         let Some(credential) = &self.credential else { return self.get(&url, None, most).await };

@@ -17,7 +17,12 @@ pub fn encode(what: &str, module: &[u8]) -> Result<Vec<u8>, Error> {
     if !describes_itself(module) {
         return Err(Error::Encode { what: what.into(), why: "it carries no description of its interface".into() });
     }
-    let encoded = ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
+    // Names for what the encoder adds: whose code trapped is told by the names of modules.
+    let encoded = ComponentEncoder::default()
+        .validate(true)
+        .debug_names(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode());
     encoded.map_err(|error| Error::Encode { what: what.into(), why: format!("{error:#}") })
 }
 

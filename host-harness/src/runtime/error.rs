@@ -1,6 +1,7 @@
 //! What goes wrong when a component is loaded or called, and whose fault it is.
 
-use super::limits::{Limit, LimitHit, Limits};
+use super::limit::{Limit, LimitHit};
+use super::limits::Limits;
 use super::meter::{End, Meter};
 use super::modules::{MappingModules, is_shim};
 use super::sandbox::Panic;
@@ -196,13 +197,22 @@ impl fmt::Display for Trapped {
     }
 }
 
+/// What was around an error.
+pub(super) struct Circumstances {
+    /// Whether the instance stood, so that it was the hook that failed.
+    pub(super) instance_stood: bool,
+    /// What the plugin's panic hook said.
+    pub(super) panic: Option<Panic>,
+    /// What the guest printed.
+    pub(super) printed: String,
+}
+
 /// What an error of wasmtime's means.
 pub(super) fn diagnose(
     error: &wasmtime::Error,
     meter: &Meter,
     mapping: &MappingModules,
-    panic: Option<Panic>,
-    printed: String,
+    Circumstances { instance_stood, panic, printed }: Circumstances,
 ) -> CallError {
     let (blame, frames) = trace(error, mapping);
     let limit = |limit: Limit| CallError::Limit { limit, allowed: limit.allowed(&meter.limits), blame };
@@ -212,8 +222,10 @@ pub(super) fn diagnose(
     if let Some(reached) = limit_of(error) {
         return limit(reached);
     }
+    // No code of the guest's ran: the host lacks what it needs, unless it could not read what the guest had answered.
+    let is_hosts = frames.is_empty() && (!instance_stood || error.is::<std::io::Error>());
     match error.downcast_ref::<Trap>() {
-        None if frames.is_empty() => CallError::Host(super::plain(&format!("{error:#}")).into_owned()),
+        None if is_hosts => CallError::Host(super::plain(&format!("{error:#}")).into_owned()),
         trap => {
             let trap = trap.map_or_else(|| error.root_cause().to_string(), ToString::to_string);
             let trap = super::plain(&trap).into_owned();
@@ -242,6 +254,7 @@ fn limit_of(error: &wasmtime::Error) -> Option<Limit> {
         ("resource table has no free keys", Limit::Resources),
         ("total size of fields exceeds limit", Limit::RequestHeaderBytes),
         ("too many fields in the field map", Limit::RequestHeaderBytes),
+        ("requested len", Limit::RandomBytes),
         ("instance count too high", Limit::Instances),
         ("memory count too high", Limit::Memories),
         ("table count too high", Limit::Tables),

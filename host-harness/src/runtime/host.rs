@@ -163,6 +163,15 @@ impl Loaded {
         &self.inspection
     }
 
+    /// Other limits than the host's, for a component that is trusted less, or needs more, than others on the same host. What
+    /// is fixed when the host starts stays the host's.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        let Limits { stack, component_bytes, .. } = *self.limits;
+        self.limits = Arc::new(Limits { stack, component_bytes, ..limits });
+        self
+    }
+
     /// Grants it something, and writes so to the log.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The store's limiter: memory and tables by their total, since a plugin with a mapping has two of each.
 
-use super::limits::{Limit, LimitHit, Limits};
+use super::limit::{Limit, LimitHit};
+use super::limits::Limits;
 use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 

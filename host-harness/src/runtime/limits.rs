@@ -3,6 +3,8 @@
 //! Every default is a constant with its reason beside it. [`Limits`] holds what is in force; an embedder overrides what
 //! it must and keeps the rest.
 
+pub use super::limit::Limit;
+
 use std::time::Duration;
 
 const KIB: usize = 1024;
@@ -43,6 +45,15 @@ pub const REPLY_BYTES: usize = 16 * MIB;
 pub const REPLY_FRAMES: usize = 262_144;
 /// Bytes of a reply's header fields. ServiceNow sends some 3 KiB, cookies included.
 pub const REPLY_HEADER_BYTES: usize = 64 * KIB;
+/// Header fields of a reply. ServiceNow sends some thirty.
+pub const REPLY_FIELDS: usize = 200;
+/// Bytes of bodies that the host holds for one call at a time: requests until they are answered, replies until the guest
+/// has let them go. One exchange of the largest kind, twice over: a guest may still hold the reply before.
+pub const HELD_BYTES: usize = 2 * (REQUEST_BYTES + REPLY_BYTES);
+/// Bytes of a request's target. ServiceNow's own front end answers 414 well below it.
+pub const URI_BYTES: usize = 16 * KIB;
+/// Bytes of a credential, or of the reply with a token. A JWT with many claims is under 8 KiB.
+pub const CREDENTIAL_BYTES: usize = 64 * KIB;
 /// Requests of one call. A deployment onto a hundred systems needs some two hundred at worst.
 pub const EXCHANGES: usize = 500;
 /// Audit entries of one call: a sweep of 10,000 waiting gates that all moved.
@@ -54,7 +65,7 @@ pub const AUDIT_BYTES: usize = 8 * MIB;
 pub const STDIO_BYTES: usize = 64 * KIB;
 /// Writes to standard output and error, empty ones included.
 pub const STDIO_WRITES: usize = 10_000;
-/// Bytes of randomness in one call. A hash map's seed is 16; Python asks for some hundred.
+/// Bytes of randomness asked for at once. A hash map's seed is 16; Python asks for some hundred.
 pub const RANDOM_BYTES: u64 = 64 * 1024;
 /// Bytes of an event as JSON, with the contents of its files: as much as one request may carry to ServiceNow. 10,000 waiting
 /// gates with their approvals are half of it.
@@ -108,6 +119,14 @@ pub struct Limits {
     pub reply_frames: usize,
     /// See [`REPLY_HEADER_BYTES`].
     pub reply_header_bytes: usize,
+    /// See [`REPLY_FIELDS`]. Fixed when a grant is made, by [`Builder::limits`](crate::grant::Builder::limits).
+    pub reply_fields: usize,
+    /// See [`HELD_BYTES`].
+    pub held_bytes: usize,
+    /// See [`URI_BYTES`]. Fixed when a grant is made.
+    pub uri_bytes: usize,
+    /// See [`CREDENTIAL_BYTES`]. Fixed when a grant is made.
+    pub credential_bytes: usize,
     /// See [`EXCHANGES`].
     pub exchanges: usize,
     /// See [`AUDIT_ENTRIES`].
@@ -124,9 +143,10 @@ pub struct Limits {
     pub event_bytes: usize,
     /// See [`EVENT_FIELD_BYTES`].
     pub event_field_bytes: usize,
-    /// See [`COMPONENT_BYTES`].
+    /// See [`COMPONENT_BYTES`]. Fixed when the host starts.
     pub component_bytes: usize,
-    /// Until a connection stands; no longer than [`CONNECT_TIMEOUT`], and a shorter one that the guest asks for is kept.
+    /// See [`CONNECT_TIMEOUT`]. Fixed when a grant is made; a shorter one that the guest asks for is taken off the wait for
+    /// the reply.
     pub connect_timeout: Duration,
     /// See [`REPLY_TIMEOUT`]; a shorter one that the guest asks for is kept.
     pub reply_timeout: Duration,
@@ -153,6 +173,10 @@ impl Default for Limits {
             reply_bytes: REPLY_BYTES,
             reply_frames: REPLY_FRAMES,
             reply_header_bytes: REPLY_HEADER_BYTES,
+            reply_fields: REPLY_FIELDS,
+            held_bytes: HELD_BYTES,
+            uri_bytes: URI_BYTES,
+            credential_bytes: CREDENTIAL_BYTES,
             exchanges: EXCHANGES,
             audit_entries: AUDIT_ENTRIES,
             audit_bytes: AUDIT_BYTES,
@@ -181,8 +205,10 @@ impl Limits {
             ("reply-bytes", count(self.reply_bytes), "bytes"),
             ("reply-frames", count(self.reply_frames), "pieces"),
             ("reply-header-bytes", count(self.reply_header_bytes), "bytes"),
+            ("reply-fields", count(self.reply_fields), "fields"),
+            ("uri-bytes", count(self.uri_bytes), "bytes"),
+            ("credential-bytes", count(self.credential_bytes), "bytes"),
             ("stdio-bytes", count(self.stdio_bytes), "bytes"),
-            ("random-bytes", self.random_bytes, "bytes"),
             ("event-bytes", count(self.event_bytes), "bytes"),
             ("event-field-bytes", count(self.event_field_bytes), "bytes"),
             ("component-bytes", count(self.component_bytes), "bytes"),
@@ -193,140 +219,3 @@ impl Limits {
         figures
     }
 }
-
-/// Which limit a call ran into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Limit {
-    /// [`Limits::fuel`].
-    Fuel,
-    /// [`Limits::wall_clock`].
-    WallClock,
-    /// [`Limits::memory`].
-    Memory,
-    /// [`Limits::memories`].
-    Memories,
-    /// [`Limits::tables`].
-    Tables,
-    /// [`Limits::table_elements`].
-    TableElements,
-    /// [`Limits::instances`].
-    Instances,
-    /// [`Limits::resources`].
-    Resources,
-    /// [`Limits::stack`].
-    Stack,
-    /// [`Limits::hostcall_bytes`].
-    HostcallBytes,
-    /// [`Limits::request_bytes`].
-    RequestBytes,
-    /// [`Limits::request_frames`].
-    RequestFrames,
-    /// [`Limits::request_header_bytes`].
-    RequestHeaderBytes,
-    /// [`Limits::exchanges`].
-    Exchanges,
-    /// [`Limits::audit_entries`].
-    AuditEntries,
-    /// [`Limits::audit_bytes`].
-    AuditBytes,
-    /// [`Limits::stdio_writes`].
-    StdioWrites,
-}
-
-impl Limit {
-    /// All of them.
-    pub const ALL: [Self; 17] = [
-        Self::Fuel,
-        Self::WallClock,
-        Self::Memory,
-        Self::Memories,
-        Self::Tables,
-        Self::TableElements,
-        Self::Instances,
-        Self::Resources,
-        Self::Stack,
-        Self::HostcallBytes,
-        Self::RequestBytes,
-        Self::RequestFrames,
-        Self::RequestHeaderBytes,
-        Self::Exchanges,
-        Self::AuditEntries,
-        Self::AuditBytes,
-        Self::StdioWrites,
-    ];
-
-    /// The name of the field of [`Limits`].
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fuel => "fuel",
-            Self::WallClock => "wall-clock",
-            Self::Memory => "memory",
-            Self::Memories => "memories",
-            Self::Tables => "tables",
-            Self::TableElements => "table-elements",
-            Self::Instances => "instances",
-            Self::Resources => "resources",
-            Self::Stack => "stack",
-            Self::HostcallBytes => "hostcall-bytes",
-            Self::RequestBytes => "request-bytes",
-            Self::RequestFrames => "request-frames",
-            Self::RequestHeaderBytes => "request-header-bytes",
-            Self::Exchanges => "exchanges",
-            Self::AuditEntries => "audit-entries",
-            Self::AuditBytes => "audit-bytes",
-            Self::StdioWrites => "stdio-writes",
-        }
-    }
-
-    /// What [`Limits`] allows, in the unit of [`unit`](Self::unit).
-    pub fn allowed(self, limits: &Limits) -> u64 {
-        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        match self {
-            Self::Fuel => limits.fuel,
-            Self::WallClock => u64::try_from(limits.wall_clock.as_millis()).unwrap_or(u64::MAX),
-            Self::Memory => count(limits.memory),
-            Self::Memories => count(limits.memories),
-            Self::Tables => count(limits.tables),
-            Self::TableElements => count(limits.table_elements),
-            Self::Instances => count(limits.instances),
-            Self::Resources => count(limits.resources),
-            Self::Stack => count(limits.stack),
-            Self::HostcallBytes => count(limits.hostcall_bytes),
-            Self::RequestBytes => count(limits.request_bytes),
-            Self::RequestFrames => count(limits.request_frames),
-            Self::RequestHeaderBytes => count(limits.request_header_bytes),
-            Self::Exchanges => count(limits.exchanges),
-            Self::AuditEntries => count(limits.audit_entries),
-            Self::AuditBytes => count(limits.audit_bytes),
-            Self::StdioWrites => count(limits.stdio_writes),
-        }
-    }
-
-    /// What it counts.
-    pub fn unit(self) -> &'static str {
-        match self {
-            Self::Fuel => "units of fuel",
-            Self::WallClock => "ms",
-            Self::Memory
-            | Self::Stack
-            | Self::HostcallBytes
-            | Self::RequestBytes
-            | Self::RequestHeaderBytes
-            | Self::AuditBytes => "bytes",
-            Self::Memories => "memories",
-            Self::Tables => "tables",
-            Self::TableElements => "elements",
-            Self::Instances => "instances",
-            Self::Resources => "resources",
-            Self::RequestFrames | Self::StdioWrites => "writes",
-            Self::Exchanges => "requests",
-            Self::AuditEntries => "entries",
-        }
-    }
-}
-
-/// A limit was reached. Travels through wasmtime as an error, so that the guest cannot go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the limit `{}` was reached", .0.name())]
-pub(crate) struct LimitHit(pub(crate) Limit);

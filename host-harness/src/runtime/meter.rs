@@ -1,6 +1,8 @@
 //! What one call has used so far, shared by its store and by the requests that it has in flight.
 
-use super::limits::{Limit, Limits};
+use super::limit::Limit;
+use super::limits::Limits;
+use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
@@ -20,6 +22,7 @@ pub(crate) struct Meter {
     pub(crate) limits: Arc<Limits>,
     exchanges: AtomicUsize,
     in_flight: AtomicUsize,
+    held: AtomicUsize,
     end: OnceLock<End>,
     ended: Notify,
 }
@@ -30,6 +33,7 @@ impl Meter {
             limits,
             exchanges: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
             end: OnceLock::new(),
             ended: Notify::new(),
         }
@@ -58,6 +62,11 @@ impl Meter {
         self.in_flight.load(Relaxed) > 0
     }
 
+    /// Begins to count a body that the host holds, as long as the guard lives.
+    pub(crate) fn hold(self: &Arc<Self>) -> Held {
+        Held { meter: Arc::clone(self), bytes: 0 }
+    }
+
     /// Ends the call. The first reason stays.
     pub(crate) fn end(&self, end: End) {
         let _ = self.end.set(end);
@@ -77,11 +86,71 @@ impl Meter {
     }
 }
 
+/// See [`Meter::hold`].
+pub(crate) struct Held {
+    meter: Arc<Meter>,
+    bytes: usize,
+}
+
+impl Held {
+    /// So many bytes more; false where all that is held for the call is too much then.
+    pub(crate) fn add(&mut self, bytes: usize) -> bool {
+        self.bytes += bytes;
+        let within = self.meter.held.fetch_add(bytes, Relaxed) + bytes <= self.meter.limits.held_bytes;
+        if !within {
+            self.meter.end(End::Limit(Limit::HeldBytes));
+        }
+        within
+    }
+
+    /// The body when it is whole: it is held until the last part of it is let go.
+    pub(crate) fn whole(self, body: Bytes) -> Bytes {
+        Bytes::from_owner(Whole { body, _held: self })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.meter.held.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+struct Whole {
+    body: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 /// See [`Meter::waiting`].
 pub(crate) struct Waiting(Arc<Meter>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_held_until_its_last_part_is_let_go() {
+        let limits = Limits { held_bytes: 10, ..Limits::default() };
+        let meter = Arc::new(Meter::new(Arc::new(limits)));
+        let mut held = meter.hold();
+        assert!(held.add(6) && held.add(4));
+        let mut body = held.whole(Bytes::from_static(b"0123456789"));
+        let part = body.split_to(1);
+        drop(body);
+        assert!(meter.why().is_none() && !meter.hold().add(1), "the part holds the whole");
+        assert_eq!(meter.why(), Some(&End::Limit(Limit::HeldBytes)));
+        drop(part);
+        assert!(meter.hold().add(10));
     }
 }

@@ -1,7 +1,9 @@
 //! Which core modules of a component are the mapping's, so that a trap can be told to be the mapping's or the plugin's.
 //!
 //! A composed component holds the plugin's component and the mapping's, each with its core modules; a frame of a
-//! backtrace says the name of its module.
+//! backtrace says the name of its module. What wasmtime puts between the two, to carry values across, has no name. It traps
+//! over an answer that is none, or over a question that is none; it counts as the mapping's, since the plugin's questions are
+//! made by the same tools as its host's, and a plugin that asks none is the next that is tried.
 
 use crate::guest::MAPPING;
 use std::collections::BTreeSet;
@@ -9,6 +11,9 @@ use wasmparser::{ComponentExternalKind, KnownCustom, Name, Parser, Payload};
 
 /// Names of core modules; none for one without a name.
 type Names = BTreeSet<Option<String>>;
+
+/// The name of what is between plugin and mapping.
+const BETWEEN: Option<String> = None;
 
 /// The modules that are the mapping's and not the plugin's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +71,9 @@ impl MappingModules {
                 _ => {}
             }
         }
+        if !mappings.is_empty() {
+            mappings.insert(BETWEEN);
+        }
         mappings.retain(|name| !others.contains(name) && !name.as_deref().is_some_and(is_shim));
         Self(mappings)
     }
@@ -89,8 +97,10 @@ mod tests {
     #[test]
     fn the_mappings_modules_are_told_from_the_plugins() {
         let modules = MappingModules::of(hostile());
-        assert!(modules.contain(Some("hostile-mapping")), "{modules:?}");
-        for name in [Some("hostile-plugin"), Some("wit-component:shim"), None] {
+        for name in [Some("hostile-mapping"), None] {
+            assert!(modules.contain(name), "{name:?} in {modules:?}");
+        }
+        for name in [Some("hostile-plugin"), Some("wit-component:shim")] {
             assert!(!modules.contain(name), "{name:?} in {modules:?}");
         }
     }

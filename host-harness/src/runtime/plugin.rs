@@ -6,12 +6,13 @@
 
 use super::bindings::ItsmPlugin;
 use super::call::{Call, Waits};
-use super::error::{Blame, CallError, diagnose, ended};
+use super::error::{Blame, CallError, Circumstances, diagnose, ended};
 use super::facts::Facts;
 use super::hook::Hook;
 use super::host::Loaded;
 use super::limits::{Limit, Limits};
 use super::meter::{End, Meter};
+use super::panics::caught;
 use super::reply::Reply;
 use super::sandbox::Sandbox;
 use crate::grant::audit::{Note, Who};
@@ -22,7 +23,7 @@ use itsm_contract::events::{BuildRequest, BuildResult, DeployEvent, FailureEvent
 use itsm_contract::types::Gate;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::Store;
 
 /// Units of fuel after which a busy guest lets other tasks run: some hundred microseconds.
@@ -48,15 +49,17 @@ macro_rules! call {
         let meter = Arc::new(Meter::new(Arc::clone(&$self.loaded.limits)));
         let mut store = $self.store(&meter, $key)?;
         let began = Instant::now();
+        let mut stood = None;
         let watched = {
             let work = async {
                 let $plugin: ItsmPlugin = $self.loaded.pre.instantiate_async(&mut store).await?;
+                stood = Some(began.elapsed());
                 let $store = &mut store;
                 $call.await
             };
             watch(&meter, work).await
         };
-        $self.close($hook, $key, &meter, store, began, watched).await
+        $self.close($hook, $key, &meter, store, Times { began, stood }, watched).await
     }};
 }
 
@@ -238,7 +241,7 @@ impl Plugin {
         key: Option<&str>,
         meter: &Meter,
         mut store: Store<Sandbox>,
-        began: Instant,
+        times: Times,
         watched: Watched<R>,
     ) -> Result<R, CallError> {
         // Asked before the store goes and takes its requests with it.
@@ -247,7 +250,8 @@ impl Plugin {
             fuel: self.limits().fuel.saturating_sub(store.get_fuel().unwrap_or_default()),
             memory: store.data().limiter.memory(),
             exchanges: meter.exchanges(),
-            took: began.elapsed(),
+            instantiation: times.stood.unwrap_or_default(),
+            took: times.began.elapsed(),
         };
         let outcome = match (meter.why(), watched) {
             (_, Watched::TimedOut) => Err(ended(&End::Limit(Limit::WallClock), self.limits(), blame)),
@@ -255,13 +259,16 @@ impl Plugin {
             (_, Watched::Done(Err(error))) => {
                 let sandbox = store.data_mut();
                 let (panic, printed) = (sandbox.panic.take(), sandbox.printed.text());
-                Err(diagnose(&error, meter, &self.loaded.mapping, panic, printed))
+                let circumstances = Circumstances { instance_stood: times.stood.is_some(), panic, printed };
+                Err(diagnose(&error, meter, &self.loaded.mapping, circumstances))
             }
             (Some(end), _) => Err(ended(end, self.limits(), Blame::Guest)),
             (None, Watched::Ended) => Err(CallError::Host("the call was ended for no reason".into())),
+            (None, Watched::Panicked(why)) => Err(CallError::Host(why)),
         };
         drop(store);
-        self.grant.observe(|observer| observer.called(hook.name(), &usage));
+        let observed = caught(async { self.grant.observe(|observer| observer.called(hook.name(), &usage)) }).await;
+        let outcome = observed.map_err(CallError::Host).and(outcome);
         self.write_down(hook, key, &outcome).await.map_err(|error| CallError::Host(error.to_string()))?;
         outcome
     }
@@ -292,9 +299,16 @@ impl Plugin {
     }
 }
 
+/// When a call began, and how long it took until its instance stood, where it did.
+struct Times {
+    began: Instant,
+    stood: Option<Duration>,
+}
+
 /// How a call came to its end.
 enum Watched<R> {
     Done(wasmtime::Result<R>),
+    Panicked(String),
     Ended,
     TimedOut,
 }
@@ -304,7 +318,7 @@ async fn watch<R>(meter: &Meter, work: impl Future<Output = wasmtime::Result<R>>
     let either = async {
         tokio::select! {
             biased;
-            done = work => Watched::Done(done),
+            done = caught(work) => done.map_or_else(Watched::Panicked, Watched::Done),
             () = meter.ended() => Watched::Ended,
         }
     };

@@ -1,8 +1,8 @@
 //! What a store holds for one call, and which imports lead to it.
 
 use super::bindings::{openfactory::itsm::audit, wasi};
+use super::limit::{Limit, LimitHit};
 use super::limiter::Limiter;
-use super::limits::{Limit, LimitHit};
 use super::meter::{End, Meter};
 use super::stdio::Printed;
 use crate::grant::audit::{Note, Who};

@@ -3,7 +3,7 @@
 //! A guest whose print fails traps, so what is too much is dropped and the write succeeds. Writes are counted as well as
 //! bytes: an empty one costs the host as much.
 
-use super::limits::{Limit, LimitHit};
+use super::limit::{Limit, LimitHit};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncWrite, empty};

@@ -15,12 +15,13 @@
 //! expires, and used by all stores.
 
 mod error;
-pub(super) mod secret;
+mod secret;
 mod token;
 
 pub use error::CredentialError;
 
 use super::egress::Egress;
+use crate::runtime::limits::CREDENTIAL_BYTES;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, header};
 use secrecy::ExposeSecret;
@@ -41,6 +42,8 @@ const API_KEY: HeaderName = HeaderName::from_static("x-sn-apikey");
 pub struct Credential {
     name: String,
     source: Source,
+    /// Bytes of it, and of the reply with a token.
+    most: usize,
     state: Mutex<State>,
 }
 
@@ -91,7 +94,12 @@ impl Credential {
         if name.is_empty() || name.contains(['{', '"']) {
             return Err(CredentialError::Source);
         }
-        Ok(Self { name: name.into(), source, state: Mutex::default() })
+        Ok(Self { name: name.into(), source, most: CREDENTIAL_BYTES, state: Mutex::default() })
+    }
+
+    /// Reads this much of it at most.
+    pub(super) fn within(self, most: usize) -> Self {
+        Self { most, ..self }
     }
 
     /// The name by which the settings call it.
@@ -104,7 +112,7 @@ impl Credential {
     /// # Errors
     /// See [`CredentialError`].
     pub fn check(&self) -> Result<(), CredentialError> {
-        self.source.read(&self.name).map(drop)
+        self.source.read(&self.name, self.most).map(drop)
     }
 
     /// What to send now.
@@ -152,11 +160,11 @@ impl Credential {
         let kept = state.secret.take();
         let (secret, is_fresh) = match kept {
             Some(secret) => (secret, false),
-            None => (self.source.read(&self.name)?, true),
+            None => (self.source.read(&self.name, self.most)?, true),
         };
         match self.authorize(state, secret, client, egress).await {
             Err(CredentialError::TokenRefused { .. }) if !is_fresh => {
-                let secret = self.source.read(&self.name)?;
+                let secret = self.source.read(&self.name, self.most)?;
                 self.authorize(state, secret, client, egress).await
             }
             done => done,
@@ -183,7 +191,7 @@ impl Credential {
                 (API_KEY, value, None, looked_for(&[key.expose_secret()]))
             }
             Secret::Client { id, secret } => {
-                let token = token::fetch(&self.name, id, secret, client, egress).await?;
+                let token = token::fetch(&self.name, id, secret, client, egress, self.most).await?;
                 let until = Instant::now() + token.use_for();
                 let token = token.into_text();
                 let value = Zeroizing::new(format!("Bearer {}", token.as_str()));

@@ -7,9 +7,6 @@ use serde::Deserialize;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a credential, or of the reply with a token. A JWT with many claims is under 8 KiB.
-pub(in crate::grant) const CREDENTIAL_BYTES: usize = 64 * 1024;
-
 /// Where a credential is.
 pub(super) enum Source {
     /// In this variable.
@@ -38,12 +35,12 @@ struct Form {
 }
 
 impl Source {
-    /// Reads it. A small file is read where it stands: a secret store mounts it in memory.
-    pub(super) fn read(&self, name: &str) -> Result<Secret, CredentialError> {
+    /// Reads it, `most` bytes of it. A small file is read where it stands: a secret store mounts it in memory.
+    pub(super) fn read(&self, name: &str, most: usize) -> Result<Secret, CredentialError> {
         let text = Zeroizing::new(match self {
             Self::Environment(variable) => std::env::var(variable)
                 .map_err(|_| CredentialError::NoVariable { name: name.into(), variable: variable.clone() })?,
-            Self::File(path) => read_bounded(path).map_err(|source| CredentialError::NoFile {
+            Self::File(path) => read_bounded(path, most).map_err(|source| CredentialError::NoFile {
                 name: name.into(),
                 path: path.clone(),
                 source,
@@ -63,11 +60,11 @@ impl Source {
     }
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<String> {
+fn read_bounded(path: &Path, most: usize) -> std::io::Result<String> {
     let mut text = Zeroizing::new(String::new());
-    std::fs::File::open(path)?.take(CREDENTIAL_BYTES as u64 + 1).read_to_string(&mut text)?;
-    match text.len() > CREDENTIAL_BYTES {
-        true => Err(std::io::Error::other(format!("it is larger than {CREDENTIAL_BYTES} bytes"))),
+    std::fs::File::open(path)?.take(most as u64 + 1).read_to_string(&mut text)?;
+    match text.len() > most {
+        true => Err(std::io::Error::other(format!("it is larger than {most} bytes"))),
         false => Ok(std::mem::take(&mut *text)),
     }
 }

@@ -1,7 +1,6 @@
 //! Tokens, by OAuth 2.0's client credentials (RFC 6749, section 4.4).
 
 use super::CredentialError;
-use super::secret::CREDENTIAL_BYTES;
 use crate::grant::client::error_of;
 use crate::grant::egress::Egress;
 use http::{StatusCode, header};
@@ -63,13 +62,14 @@ impl Token {
     }
 }
 
-/// Asks the granted origin's token endpoint for one.
+/// Asks the granted origin's token endpoint for one, in `most` bytes of reply.
 pub(super) async fn fetch(
     name: &str,
     id: &SecretString,
     secret: &SecretString,
     client: &reqwest::Client,
     egress: &Egress,
+    most: usize,
 ) -> Result<Token, CredentialError> {
     let unreachable = |error| CredentialError::Unreachable { name: name.to_owned(), error: error_of(&error) };
     let form = url::form_urlencoded::Serializer::new(String::new())
@@ -88,8 +88,8 @@ pub(super) async fn fetch(
     let status = reply.status();
     let mut body = Zeroizing::new(Vec::new());
     while let Some(piece) = reply.chunk().await.map_err(unreachable)? {
-        if body.len() + piece.len() > CREDENTIAL_BYTES {
-            let why = format!("its reply is larger than {CREDENTIAL_BYTES} bytes");
+        if body.len() + piece.len() > most {
+            let why = format!("its reply is larger than {most} bytes");
             return Err(CredentialError::Unavailable { name: name.to_owned(), why });
         }
         body.extend_from_slice(&piece);

@@ -1,6 +1,6 @@
 //! Whether a grant covers a request, and why not.
 
-use super::{Egress, URI_BYTES, list, normal, plain};
+use super::{Egress, list, normal, plain};
 use crate::grant::address::Prohibited;
 use http::{Method, Uri};
 
@@ -69,9 +69,12 @@ pub enum Reason {
     /// A name that leads where the grant does not. Only who connects finds out; the judgement of a URL never says it.
     #[error(transparent)]
     Address(Prohibited),
-    /// More than [`URI_BYTES`].
-    #[error("its URL is longer than {URI_BYTES} bytes")]
-    TooLong,
+    /// More than [`Limits::uri_bytes`](crate::runtime::limits::Limits::uri_bytes).
+    #[error("its path and query are longer than {most} bytes")]
+    TooLong {
+        /// What the limit allows.
+        most: usize,
+    },
 }
 
 impl Denial {
@@ -126,8 +129,8 @@ impl Egress {
         if !self.methods.contains(method) {
             return Err(Reason::Method { granted: list(&self.methods), wanted: plain(method.as_str()) });
         }
-        if uri.path_and_query().is_some_and(|target| target.as_str().len() > URI_BYTES) {
-            return Err(Reason::TooLong);
+        if uri.path_and_query().is_some_and(|target| target.as_str().len() > self.uri_bytes) {
+            return Err(Reason::TooLong { most: self.uri_bytes });
         }
         let path = uri.path();
         if let Some(what) = ambiguity(path) {

@@ -13,6 +13,7 @@
 //! | user information | absent |
 //! | method | one of the granted |
 //! | path | a granted prefix, to the end of a segment |
+//! | path and query | no longer than [`Limits::uri_bytes`](crate::runtime::limits::Limits::uri_bytes) |
 //! | path's segments | not `.`, `..` (also with `;…` behind), nor empty before the last; no `%2e`, `%2f`, `%5c`, `%25`, `%00` or backslash |
 //!
 //! A granted path covers what ServiceNow does with it: the Batch API (`/api/now/batch`) carries requests to any path
@@ -23,15 +24,13 @@ mod judgement;
 pub use judgement::{Denial, Reason};
 
 use super::address::{Addresses, Barred};
+use crate::runtime::limits::URI_BYTES;
 use http::{Method, Uri};
 use itsm_contract::types::Attribute;
 use judgement::ambiguity;
 use std::fmt;
 use std::net::IpAddr;
 use url::{Host, Url};
-
-/// Bytes of a request's target. ServiceNow's own front end answers 414 well below it.
-pub const URI_BYTES: usize = 16 * 1024;
 
 /// The REST APIs. The token endpoint and the pages that people use are not below it.
 const API: &str = "/api/";
@@ -50,6 +49,8 @@ pub struct Egress {
     /// Where alone `POST` may go; none where it may go wherever the other methods may.
     posts: Option<Vec<String>>,
     addresses: Addresses,
+    /// Bytes of a request's path and query.
+    uri_bytes: usize,
 }
 
 /// Why an origin cannot be granted.
@@ -164,6 +165,7 @@ impl Egress {
             paths: Vec::new(),
             posts: None,
             addresses,
+            uri_bytes: URI_BYTES,
         };
         // Two readers of URLs, of which one must not know a host that the other cannot name.
         if egress.origin().parse::<Uri>().is_err() {
@@ -231,6 +233,11 @@ impl Egress {
     pub(crate) fn on_the_internet(mut self) -> Self {
         self.addresses = Addresses::Public;
         self
+    }
+
+    /// Grants paths and queries of this length at most.
+    pub(super) fn within(self, uri_bytes: usize) -> Self {
+        Self { uri_bytes, ..self }
     }
 
     /// Which addresses the host may have.

@@ -83,7 +83,7 @@ fn a_url_is_judged_up_to_a_length() {
     let egress = Egress::to(ORIGIN).unwrap();
     let of = |length: usize| format!("{ORIGIN}/api/{}", "x".repeat(length - "/api/".len()));
     assert_eq!(verdict(&egress, &of(URI_BYTES)), Ok(()));
-    assert_eq!(verdict(&egress, &of(URI_BYTES + 1)), Err(Reason::TooLong));
+    assert_eq!(verdict(&egress, &of(URI_BYTES + 1)), Err(Reason::TooLong { most: URI_BYTES }));
 }
 
 #[test]

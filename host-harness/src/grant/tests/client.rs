@@ -1,8 +1,10 @@
 //! What becomes of requests that fail, each by its own error.
 
+use super::client;
 use super::site::Site;
-use crate::grant::client::{REPLY_FIELDS, client, error_of};
+use crate::grant::client::error_of;
 use crate::grant::{AuditLog, Builder, ClientError, Credential, Egress, Grant, Route};
+use crate::runtime::limits::REPLY_FIELDS;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;

@@ -1,9 +1,10 @@
 //! Who the host is to ServiceNow, and that it keeps it to itself.
 
+use super::client;
 use super::site::Site;
-use crate::grant::client::client;
-use crate::grant::credential::{Authorization, secret::CREDENTIAL_BYTES};
+use crate::grant::credential::Authorization;
 use crate::grant::{Credential, CredentialError, Egress};
+use crate::runtime::limits::CREDENTIAL_BYTES;
 use http::StatusCode;
 use std::io::Write as _;
 use std::path::Path;

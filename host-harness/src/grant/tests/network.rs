@@ -1,6 +1,7 @@
 //! An enterprise's network: a proxy that asks for a password, certificates of its own, servers of every TLS version.
 
-use crate::grant::client::{client, error_of, proxy};
+use super::client;
+use crate::grant::client::{error_of, proxy};
 use crate::grant::{ClientError, Egress, Route};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -8,9 +8,11 @@ use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Frame;
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 /// A request that came.
@@ -65,6 +67,10 @@ impl Site {
 
     pub fn authority(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     pub fn url(&self) -> String {
@@ -148,8 +154,14 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
             let reply = Response::builder().header("x-big", "v".repeat(number()));
             reply.body(Body::empty()).unwrap()
         }
+        // The last on its connection.
+        "/api/last" => {
+            let reply = Response::builder().header("connection", "close");
+            reply.body(Body::from("ok")).unwrap()
+        }
         "/api/silent" => std::future::pending().await,
         "/api/drip" => Response::new(Body::new(Drip(false))),
+        "/api/trickle" => Response::new(Body::new(Trickle(tokio::time::interval(TRICKLE)))),
         _ => plain(StatusCode::OK, format!("{} {target}", seen.method)),
     }
 }
@@ -166,6 +178,24 @@ impl hyper::body::Body for Drip {
             false => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x"))))),
             true => Poll::Pending,
         }
+    }
+}
+
+/// Between two bytes of a trickle.
+const TRICKLE: Duration = Duration::from_millis(20);
+
+/// A byte now and again, without end.
+struct Trickle(tokio::time::Interval);
+
+impl hyper::body::Body for Trickle {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_tick(context).map(|_| Some(Ok(Frame::data(Bytes::from_static(b"x")))))
     }
 }
 
