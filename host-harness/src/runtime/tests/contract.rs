@@ -1,36 +1,18 @@
 //! A component that differs from the contract is refused before it is compiled, and the field that differs is named.
 
+use super::handwritten::{EXPORTS as ALL, contract};
 use crate::guest::encode;
 use crate::runtime::{Blame, Host, Inspection, LoadError, limits::Limits};
 use wit_component::{StringEncoding, dummy_module, embed_component_metadata};
-use wit_parser::{ManglingAndAbi, Resolve, SourceMap};
+use wit_parser::ManglingAndAbi;
 
 /// A component of code that traps, of a world with these items of the contract after an edit of its WIT.
 fn component(items: &str, edit: impl Fn(&str) -> String) -> Vec<u8> {
-    let mut files = SourceMap::new();
-    for (name, text) in [
-        ("answers.wit", include_str!("../../../../wit/answers.wit")),
-        ("approvals.wit", include_str!("../../../../wit/approvals.wit")),
-        ("audit.wit", include_str!("../../../../wit/audit.wit")),
-        ("diagnostics.wit", include_str!("../../../../wit/diagnostics.wit")),
-        ("events.wit", include_str!("../../../../wit/events.wit")),
-        ("evidence.wit", include_str!("../../../../wit/evidence.wit")),
-        ("itsm-integration.wit", include_str!("../../../../wit/itsm-integration.wit")),
-        ("types.wit", include_str!("../../../../wit/types.wit")),
-    ] {
-        files.push_str(name, edit(text));
-    }
-    files.push_str("world.wit", format!("package openfactory:itsm@0.1.0;\nworld test {{ {items} }}"));
-    let group = files.parse().map_err(|(_, error)| error).unwrap();
-    let mut resolve = Resolve::default();
-    let package = resolve.push_group(group).unwrap();
-    let world = resolve.select_world(&[package], Some("test")).unwrap();
+    let (resolve, world) = contract(items, edit);
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     encode("a component of the tests", &module).unwrap()
 }
-
-const ALL: &str = "export approvals; export diagnostics; export evidence; export itsm-integration;";
 
 /// All of it, with the one import that is the contract's own.
 const WITH_AUDIT: &str =

@@ -1,10 +1,15 @@
 //! Components of all kinds on a real host.
 
+mod attacks;
 mod canary;
+mod connections;
 mod contract;
 mod ears;
+mod handwritten;
 mod hostile;
 mod limits;
+mod panics;
+mod party;
 pub(crate) mod scene;
 mod size;
 mod stock;

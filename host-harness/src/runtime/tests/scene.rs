@@ -62,7 +62,7 @@ pub struct Setting {
     component: Vec<u8>,
     settings: String,
     origin: Option<String>,
-    route: Box<dyn FnOnce(Builder) -> Builder>,
+    route: Box<dyn FnOnce(Builder) -> Builder + Send>,
 }
 
 impl Scene {
@@ -121,8 +121,14 @@ impl Setting {
         self
     }
 
+    /// Grants something else besides.
+    pub fn route(mut self, route: impl FnOnce(Builder) -> Builder + Send + 'static) -> Self {
+        self.route = Box::new(route);
+        self
+    }
+
     /// Grants this origin instead of the site's, and what else the way to it needs.
-    pub fn way(mut self, origin: &str, route: impl FnOnce(Builder) -> Builder + 'static) -> Self {
+    pub fn way(mut self, origin: &str, route: impl FnOnce(Builder) -> Builder + Send + 'static) -> Self {
         self.origin = Some(origin.into());
         self.route = Box::new(route);
         self
@@ -141,13 +147,15 @@ impl Setting {
         let origin = self.origin.unwrap_or_else(|| site.url());
         let settings = self.settings.replace("http://127.0.0.1", &origin);
         let grant = Grant::builder(settings, Egress::to(&origin).unwrap(), log).observer(watched.clone());
+        let grant = grant.limits(&self.limits);
         let mut grant = (self.route)(grant);
         if let Some(secret) = self.secret {
             let path = folder.path().join("secret");
             std::fs::File::create(&path).unwrap().write_all(secret.as_bytes()).unwrap();
             grant = grant.credential(Credential::parse(&format!("sn=file:{}", path.display())).unwrap());
         }
-        let plugin = host.load_bytes("the plugin", &self.component).unwrap().plugin(grant.build().unwrap()).unwrap();
+        let loaded = host.load_bytes("the plugin", &self.component).unwrap().with_limits(self.limits);
+        let plugin = loaded.plugin(grant.build().unwrap()).unwrap();
         Scene { site, folder, plugin, watched }
     }
 }

@@ -1,41 +1,12 @@
 //! The limits of an event and of the sandbox agree: whatever may come in fits in.
 
-use super::scene::{Watched, cache, request};
-use crate::grant::{AuditLog, Credential, Egress, Grant};
-use crate::guest::stock_component;
+use super::party::Party;
+use super::scene::{cache, request};
 use crate::runtime::limits::{EVENT_BYTES, EVENT_FIELD_BYTES, Limit, Limits};
-use crate::runtime::{Call, CallError, EventError, Hook, Host, Plugin};
-use crate::servicenow::Instance;
+use crate::runtime::{Call, CallError, EventError, Hook, Host};
 use serde_json::{Value, json};
-use std::sync::Arc;
-
-/// The stock component with an instance of its own.
-struct Party {
-    plugin: Plugin,
-    watched: Arc<Watched>,
-    _instance: Instance,
-    _folder: tempfile::TempDir,
-}
 
 impl Party {
-    async fn start() -> Self {
-        let instance = Instance::builder().start().await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (account, secret) = (instance.account(), folder.path().join("secret"));
-        let credential = json!({"user": account.user, "password": account.password}).to_string();
-        std::fs::write(&secret, credential).unwrap();
-        let audit = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl")).unwrap());
-        let settings = json!({"instance": {"url": instance.url(), "credential": "sn"}}).to_string();
-        let watched = Arc::new(Watched::default());
-        let grant = Grant::builder(settings, Egress::to(&instance.url()).unwrap(), audit)
-            .credential(Credential::parse(&format!("sn=file:{}", secret.display())).unwrap())
-            .observer(watched.clone());
-        let component = std::fs::read(stock_component().unwrap()).unwrap();
-        let host = Host::new(Limits::default()).unwrap().with_cache(&cache()).unwrap();
-        let plugin = host.load_bytes("stock", &component).unwrap().plugin(grant.build().unwrap()).unwrap();
-        Self { plugin, watched, _instance: instance, _folder: folder }
-    }
-
     /// Runs a call, which must not end at a limit of the sandbox.
     async fn fits(&self, what: &str, hook: Hook, text: &str) {
         let call = Call::from_json(hook, text, self.plugin.limits()).unwrap();
@@ -46,6 +17,10 @@ impl Party {
         }
         println!("{what}: {} bytes of JSON, {usage:?}", text.len());
     }
+}
+
+async fn party() -> Party {
+    Party::on(&Host::new(Limits::default()).unwrap().with_cache(&cache()).unwrap()).await
 }
 
 /// A request for a build, made larger in one place, to a limit's last byte or so.
@@ -75,7 +50,7 @@ fn requests() -> Vec<(&'static str, Value)> {
 
 #[tokio::test]
 async fn an_event_as_large_as_one_may_be_fits_into_the_sandbox_whatever_its_shape() {
-    let party = Party::start().await;
+    let party = party().await;
     for (number, (what, mut event)) in requests().into_iter().enumerate() {
         event["delivery"]["key"] = format!("event-{number}").into();
         event["build"]["id"] = format!("build-{number}").into();
@@ -85,7 +60,7 @@ async fn an_event_as_large_as_one_may_be_fits_into_the_sandbox_whatever_its_shap
 
 #[tokio::test]
 async fn a_file_and_a_list_of_gates_as_large_as_an_event_may_be_fit_into_the_sandbox() {
-    let party = Party::start().await;
+    let party = party().await;
     let file = json!({"name": "sbom.json", "media-type": "application/json", "content": {"bytes": "QUJD".repeat(EVENT_BYTES / 4 - 250)}});
     let request = serde_json::to_value(request("build-1")).unwrap();
     let finished = json!({"delivery": request["delivery"], "build": request["build"], "outcome": "passed", "files": [file], "labels": {}});

@@ -32,7 +32,13 @@ pub fn hurried(nanoseconds: u64, authority: &str, path: &str) -> String {
     }
 }
 
-fn request(method: &str, scheme: &str, authority: &str, path: &str, fields: Fields) -> Result<OutgoingRequest, String> {
+pub fn request(
+    method: &str,
+    scheme: &str,
+    authority: &str,
+    path: &str,
+    fields: Fields,
+) -> Result<OutgoingRequest, String> {
     let method = match method {
         "GET" => Method::Get,
         "POST" => Method::Post,
@@ -58,7 +64,7 @@ fn finish(request: OutgoingRequest, options: Option<RequestOptions>) -> String {
     reply(outgoing_handler::handle(request, options)).unwrap_or_else(|error| format!("{error:?}"))
 }
 
-type Future = wasi::http::types::FutureIncomingResponse;
+pub type Future = wasi::http::types::FutureIncomingResponse;
 
 fn reply(future: Result<Future, ErrorCode>) -> Result<String, ErrorCode> {
     let future = future?;

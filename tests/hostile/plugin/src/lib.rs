@@ -7,6 +7,7 @@
 mod attack;
 mod http;
 mod script;
+mod slow;
 
 use bindings::exports::openfactory::itsm as exports;
 use itsm_contract::answers::{Deployment, Description, Event, Finding, Incident, Planned, Receipt, Review, Waiting};

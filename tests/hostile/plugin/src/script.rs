@@ -5,6 +5,10 @@
 //! | `echo TEXT` | reports the text |
 //! | `send METHOD SCHEME AUTHORITY PATH [NAME=VALUE]…` | sends a request; reports status, header fields and body, or the error |
 //! | `post AUTHORITY PATH BYTES` | sends a body of so many bytes |
+//! | `dawdle AUTHORITY PATH` | begins a body, and neither goes on nor ends it |
+//! | `sip AUTHORITY PATH` | reads a reply byte by byte, with a rest after each |
+//! | `ignore AUTHORITY PATH` | has a reply, and never reads it |
+//! | `hoard COUNT AUTHORITY PATH` | has so many replies, and reads and drops none of them |
 //! | `flood AUTHORITY PATH` | writes nothing to a body, without end |
 //! | `many COUNT AUTHORITY PATH` | sends so many requests |
 //! | `timeouts NANOSECONDS AUTHORITY PATH` | sends a request with these three timeouts |
@@ -22,7 +26,7 @@
 //! | `exit` | ends the program |
 
 use crate::bindings::openfactory::itsm_mapping::mapping;
-use crate::{attack, http};
+use crate::{attack, http, slow};
 
 pub fn run(script: &str) -> String {
     script.lines().map(command).collect::<Vec<_>>().join("\n")
@@ -34,6 +38,10 @@ fn command(line: &str) -> String {
         ["echo", text] => (*text).into(),
         ["send", method, scheme, authority, path, headers @ ..] => http::send(method, scheme, authority, path, headers),
         ["post", authority, path, bytes] => http::post(authority, path, number(bytes)),
+        ["dawdle", authority, path] => slow::dawdle(authority, path),
+        ["sip", authority, path] => slow::sip(authority, path),
+        ["ignore", authority, path] => slow::ignore(authority, path),
+        ["hoard", count, authority, path] => slow::hoard(number(count), authority, path),
         ["flood", authority, path] => http::flood(authority, path),
         ["many", count, authority, path] => {
             let mut report = String::new();
