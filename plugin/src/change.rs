@@ -164,7 +164,7 @@ impl Change {
 /// Where ServiceNow cannot be asked, or the record is another one than `ticket` says.
 pub fn approvers(plugin: &Plugin, ticket: &Ticket, build: &Build) -> Result<Result<Vec<Approval>, Error>, Failure> {
     let rows = if is_renamed(ticket) {
-        let held = Held::read(plugin, ticket)?.of_build(build)?;
+        let held = Held::read(plugin, ticket)?.of_build(plugin, build)?;
         gate::approvers::read(plugin, &held.change.sys_id)
     } else {
         let query = Query::new().equals("sys_id", &ticket.id);
@@ -175,7 +175,7 @@ pub fn approvers(plugin: &Plugin, ticket: &Ticket, build: &Build) -> Result<Resu
             .iter()
             .find(|change| change.text("sys_id") == ticket.id)
             .ok_or_else(|| held::not_found(&ticket.number))?;
-        Held::believe(plugin, Change::read(change)?, ticket)?.of_build(build)?;
+        Held::believe(plugin, Change::read(change)?, ticket)?.of_build(plugin, build)?;
         found.next().unwrap_or_else(|| Ok(Vec::new())).map(|rows| gate::approvers::rows(&rows, &ticket.id))
     };
     Ok(rows.map(|rows| rows.into_iter().map(|row| row.approval).collect()))

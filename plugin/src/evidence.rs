@@ -50,7 +50,7 @@ pub fn record(
     approvers: impl FnOnce(&Ticket) -> Result<Result<Vec<Approval>, Error>, Failure>,
 ) -> Result<Recorded, Failure> {
     let files = files(event)?;
-    let change = change_of(event)?;
+    let change = change_of(plugin, event)?;
     let mut recorded = Recorded { digest: String::new(), attached: Vec::new(), unfinished: Vec::new() };
     let change_to_use = change.filter(|_| plugin.settings().workflows.evidence);
     let approvals = match change_to_use {
@@ -86,7 +86,7 @@ pub fn record(
 pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failure> {
     let files = files(event)?;
     let settings = plugin.settings();
-    let change = change_of(event)?;
+    let change = change_of(plugin, event)?;
     let Some(change) = change.filter(|_| settings.workflows.evidence) else { return Ok(Vec::new()) };
     let mut planned = Vec::new();
     let mut plan = |kind: &str, name: &str, outcome| {
@@ -114,10 +114,10 @@ pub fn plan(plugin: &Plugin, event: &BuildResult) -> Result<Vec<Planned>, Failur
 }
 
 /// The change request of the gate that is handed back. Nothing is attached to any other kind of record.
-fn change_of(event: &BuildResult) -> Result<Option<&Ticket>, Failure> {
+fn change_of<'a>(plugin: &Plugin, event: &'a BuildResult) -> Result<Option<&'a Ticket>, Failure> {
     let Some(gate) = &event.gate else { return Ok(None) };
     let is_given_up = matches!(event.outcome, BuildOutcome::Cancelled(_));
-    let Some(change) = change::of_build(gate, &event.build, is_given_up)? else { return Ok(None) };
+    let Some(change) = change::of_build(plugin, gate, &event.build, is_given_up)? else { return Ok(None) };
     if change.kind != "change_request" {
         return Err(invalid("gate.change.kind", "is no change_request: hand the gate back unchanged"));
     }

@@ -56,13 +56,7 @@ impl Identity {
     /// The identity of the record that `key` asks for. The parts are told apart by their lengths, so no two sets of
     /// parts read the same.
     pub fn derive(tenant: &str, purpose: Purpose, key: &str) -> Self {
-        let mut hash = Sha256::new();
-        for part in [tenant, purpose.name(), key] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        let mut sys_id = hex(&hash.finalize());
-        sys_id.truncate(SYS_ID_LENGTH);
+        let sys_id = hashed([tenant, purpose.name(), key], SYS_ID_LENGTH);
         let correlation_id = format!("{OURS}{}/{sys_id}", purpose.name());
         Self { sys_id, correlation_id }
     }
@@ -72,7 +66,7 @@ impl Identity {
     /// The identity of a build's change request. It says which build that is, so that no other is let through by it.
     pub fn of_build_change(tenant: &str, key: &str, build: &str) -> Self {
         let Self { sys_id, correlation_id } = Self::derive(tenant, Purpose::BuildChange, key);
-        Self { sys_id, correlation_id: format!("{correlation_id}/{}", build_part(build)) }
+        Self { sys_id, correlation_id: format!("{correlation_id}/{}", build_mark(tenant, build)) }
     }
 
     /// Whether a `correlation_id` of ours was made together with this `sys_id`. Where it was not, the instance gave the
@@ -81,17 +75,27 @@ impl Identity {
         correlation_id.split('/').nth(2) == Some(sys_id)
     }
 
-    /// Whether a `correlation_id` is that of a change request for this build.
-    pub fn is_of_build(correlation_id: &str, build: &str) -> bool {
+    /// Whether a `correlation_id` is that of a change request for the build with this [mark](build_mark).
+    pub fn is_of_build(correlation_id: &str, mark: &str) -> bool {
         let mut parts = correlation_id.split('/').skip(1);
-        parts.next() == Some(Purpose::BuildChange.name()) && parts.nth(1) == Some(&build_part(build))
+        parts.next() == Some(Purpose::BuildChange.name()) && parts.nth(1) == Some(mark)
     }
 }
 
-/// A build, short.
-pub fn build_part(build: &str) -> String {
-    let mut digits = hex(&Sha256::digest(build.as_bytes()));
-    digits.truncate(BUILD_LENGTH);
+/// A build of a tenant, short.
+pub fn build_mark(tenant: &str, build: &str) -> String {
+    hashed([tenant, "build", build], BUILD_LENGTH)
+}
+
+/// The first digits of a hash.
+fn hashed(parts: [&str; 3], length: usize) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut digits = hex(&hash.finalize());
+    digits.truncate(length);
     digits
 }
 
@@ -133,10 +137,12 @@ mod tests {
         let identity = Identity::of_build_change("acme", "b-1", "build-1");
         assert!(identity.correlation_id.len() <= 100);
         assert!(Identity::names(&identity.correlation_id, &identity.sys_id));
-        assert!(Identity::is_of_build(&identity.correlation_id, "build-1"));
-        assert!(!Identity::is_of_build(&identity.correlation_id, "build-2"));
+        assert!(Identity::is_of_build(&identity.correlation_id, &build_mark("acme", "build-1")));
+        for (tenant, build) in [("acme", "build-2"), ("umbrella", "build-1")] {
+            assert!(!Identity::is_of_build(&identity.correlation_id, &build_mark(tenant, build)));
+        }
         let deployment = Identity::derive("acme", Purpose::DeployChange, "build-1");
-        assert!(!Identity::is_of_build(&deployment.correlation_id, "build-1"));
+        assert!(!Identity::is_of_build(&deployment.correlation_id, &build_mark("acme", "build-1")));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! One call of one hook: what it was granted, and the settings that it follows.
 
+use crate::identity::build_mark;
 use crate::mapping::Column;
 use crate::servicenow::{Client, Error, Kind};
 use crate::settings::Settings;
 use crate::transport::{Entry, Grants};
-use itsm_contract::types::{Failure, Problem, Ticket, Timestamp};
+use itsm_contract::types::{Build, Failure, Problem, Ticket, Timestamp};
 use std::cell::{RefCell, RefMut};
 
 /// What every hook works with.
@@ -59,6 +60,11 @@ impl<'a> Plugin<'a> {
     /// When the hook was called.
     pub fn now(&self) -> Timestamp {
         self.grants.now
+    }
+
+    /// A build of this tenant, short: what a gate and a change request of ours say that they are for.
+    pub fn build_mark(&self, build: &Build) -> String {
+        build_mark(&self.settings.instance.tenant, &build.id)
     }
 
     /// Adds an entry to the host's audit log.

@@ -128,5 +128,5 @@ fn decode(target: &str) -> String {
 
 /// The seal of a gate that was answered for this build, of which nothing else is known.
 pub fn seal(build: &str) -> String {
-    format!("2.0.{}{}", crate::identity::build_part(build), ".--------".repeat(5))
+    format!("2.0.{}{}", crate::identity::build_mark("openfactory", build), ".--------".repeat(5))
 }

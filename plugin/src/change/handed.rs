@@ -17,7 +17,7 @@ use itsm_contract::types::{Build, Failure, Gate, Problem, Ticket, Verdict};
 pub fn handed_back<'a>(plugin: &Plugin, work: Work<'a>) -> Result<Option<&'a Ticket>, Failure> {
     let Some(gate) = work.gate() else { return Ok(None) };
     let is_named = work.number().is_some();
-    let Some(ticket) = of_build(gate, work.build(), is_named || work.is_given_up())? else { return Ok(None) };
+    let Some(ticket) = of_build(plugin, gate, work.build(), is_named || work.is_given_up())? else { return Ok(None) };
     if is_named {
         return Ok(None);
     }
@@ -32,10 +32,15 @@ pub fn handed_back<'a>(plugin: &Plugin, work: Work<'a>) -> Result<Option<&'a Tic
 ///
 /// # Errors
 /// `InvalidEvent` where the gate is not one of this build, as it was answered.
-pub fn of_build<'a>(gate: &'a Gate, build: &Build, may_give_up: bool) -> Result<Option<&'a Ticket>, Failure> {
+pub fn of_build<'a>(
+    plugin: &Plugin,
+    gate: &'a Gate,
+    build: &Build,
+    may_give_up: bool,
+) -> Result<Option<&'a Ticket>, Failure> {
     let Some(ticket) = &gate.change else { return Ok(None) };
     match Seal::carried_by(gate) {
-        Some(seal) if seal.is_for(build) => Ok(Some(ticket)),
+        Some(seal) if seal.is_for(&plugin.build_mark(build)) => Ok(Some(ticket)),
         Some(_) => Err(invalid("gate", &format!("was not answered for the build {}: hand back its own", build.id))),
         // It has no seal. A record of ours says itself what it is for.
         None if matches!(gate.verdict, Verdict::Cancel(_)) => match ticket.key.is_some() || may_give_up {
@@ -55,7 +60,7 @@ impl Held {
     pub fn of(self, plugin: &Plugin, work: Work) -> Result<Self, Failure> {
         match self.change.correlation_id == work.identity(plugin).correlation_id {
             true => Ok(self),
-            false => self.of_build(work.build()),
+            false => self.of_build(plugin, work.build()),
         }
     }
 
@@ -63,9 +68,9 @@ impl Held {
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub fn of_build(self, build: &Build) -> Result<Self, Failure> {
+    pub fn of_build(self, plugin: &Plugin, build: &Build) -> Result<Self, Failure> {
         let key = &self.change.correlation_id;
-        if !key.starts_with(OURS) || Identity::is_of_build(key, &build.id) {
+        if !key.starts_with(OURS) || Identity::is_of_build(key, &plugin.build_mark(build)) {
             return Ok(self);
         }
         Err(Failure::Refused(Problem {

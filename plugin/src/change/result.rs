@@ -17,7 +17,7 @@ pub fn after_build(plugin: &Plugin, event: &BuildResult) -> Vec<Failure> {
 }
 
 fn record(plugin: &Plugin, event: &BuildResult, ticket: &Ticket) -> Result<(), Failure> {
-    let held = Held::read(plugin, ticket)?.of_build(&event.build)?;
+    let held = Held::read(plugin, ticket)?.of_build(plugin, &event.build)?;
     let key = &event.delivery.key;
     let image = &event.build.image;
     let what = format!("Build {} of {} {}", event.build.id, image.name, image.version);

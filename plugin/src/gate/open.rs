@@ -9,7 +9,7 @@ use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind as ErrorKind, Record};
 use crate::settings::OnTimeout;
 use crate::transport::Method;
-use itsm_contract::types::{Clearance, Failure, Gate, Pause, Ticket, Timestamp, Verdict, Window};
+use itsm_contract::types::{Build, Clearance, Failure, Gate, Pause, Ticket, Timestamp, Verdict, Window};
 
 /// 9999-12-31 23:59:59, the last moment that ServiceNow can write.
 const END_OF_TIME: Timestamp = 253_402_300_799_000;
@@ -23,8 +23,8 @@ pub struct Asked<'a> {
     pub since: Timestamp,
     /// The last gate answered for this work.
     pub last: Option<&'a Gate>,
-    /// The id of the build that the work is about, where it is known.
-    pub build: Option<&'a str>,
+    /// The build that the work is about, where it is known.
+    pub build: Option<&'a Build>,
     /// The digest of its artifact, where that is known.
     pub artifact: Option<&'a str>,
 }
@@ -45,7 +45,7 @@ pub fn open(plugin: &Plugin, work: Work) -> Result<Gate, Failure> {
         key: &delivery.key,
         since: delivery.occurred_at,
         last: work.gate(),
-        build: Some(&build.id),
+        build: Some(build),
         artifact: build.image.digest.as_deref(),
     };
     let known = change::handed_back(plugin, work)?;
@@ -123,7 +123,7 @@ pub fn decide(
     let artifact = asked.artifact.or(change.artifact()).filter(|_| exchanged.is_none());
     let last = asked.last.and_then(|last| sealed(last, change));
     let now = match (asked.build, &last) {
-        (Some(build), _) => Seal::of(change, items, artifact).for_build(build),
+        (Some(build), _) => Seal::of(change, items, artifact).for_build(plugin.build_mark(build)),
         (None, Some(last)) => Seal::of(change, items, artifact).for_build_of(last),
         (None, None) => Seal::of(change, items, artifact),
     };

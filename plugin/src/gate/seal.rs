@@ -5,8 +5,8 @@
 //! seal stays until it is given anew, or until a look finds the change unapproved: then somebody asks again.
 
 use crate::change::{Answer, Change};
-use crate::identity::{build_part, digest};
-use itsm_contract::types::{Build, Gate, Timestamp, Verdict};
+use crate::identity::digest;
+use itsm_contract::types::{Gate, Timestamp, Verdict};
 use std::collections::BTreeSet;
 
 /// Hexadecimal digits of each part: a chance of one in four thousand million that an edit does not show.
@@ -54,7 +54,7 @@ pub struct Affected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
     stage: Stage,
-    /// The build, as [`build_part`] has it; empty where it is not known.
+    /// The build, by its [mark](crate::plugin::Plugin::build_mark); empty where it is not known.
     build: String,
     parts: [String; PARTS.len()],
 }
@@ -78,9 +78,9 @@ impl Seal {
         Self { stage, build: String::new(), parts }
     }
 
-    /// As this one, for this build.
-    pub fn for_build(self, build: &str) -> Self {
-        Self { build: build_part(build), ..self }
+    /// As this one, for the build with this mark.
+    pub fn for_build(self, mark: String) -> Self {
+        Self { build: mark, ..self }
     }
 
     /// As this one, for the build of another.
@@ -88,9 +88,9 @@ impl Seal {
         Self { build: other.build.clone(), ..self }
     }
 
-    /// Whether the gate is for this build.
-    pub fn is_for(&self, build: &Build) -> bool {
-        self.build == build_part(&build.id)
+    /// Whether the gate is for the build with this mark.
+    pub fn is_for(&self, mark: &str) -> bool {
+        self.build == mark
     }
 
     /// As text: `2.<time>.<build>.<window>.<item>.<items>.<type>.<artifact>`.
