@@ -2,11 +2,13 @@
 
 use crate::harness;
 use anyhow::{Context as _, Result, ensure};
+use host_harness::guest;
 use host_harness::servicenow::{Action, Fault};
 use itsm_contract::answers::Event;
 use itsm_contract::events::{BuildRequest, FailureEvent};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 use tests::{Harness, Served, World, event};
 
@@ -216,5 +218,68 @@ async fn what_a_host_that_died_had_begun_is_found_again_and_no_record_is_left_wi
     let (changes, incidents) = (world.made("change_request"), world.made("incident"));
     let there: BTreeSet<&str> = changes.iter().chain(&incidents).map(|record| record.sys_id()).collect();
     ensure!(known == there && known.len() == 3, "told of {known:?}, there are {there:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_audit_log_cannot_be_written_is_not_healthy_until_it_can() -> Result<()> {
+    let world = World::start().await?;
+    let service = Served::start(world.serve(serve()).await?).await?;
+    let log = world.folder().join("service-audit.jsonl");
+    let whole = std::fs::read(&log)?;
+    std::fs::write(&log, [&whole[..], b"{}\n"].concat())?;
+    ensure!(service.send(&failure("a")?).await?);
+    let health = async || -> Result<Value> {
+        let reply = reqwest::get(format!("{}/healthz", service.url)).await?;
+        Ok(serde_json::from_slice(&reply.bytes().await?)?)
+    };
+    until("it is not healthy", async || Ok(health().await?["healthy"] == false)).await?;
+    let trouble = health().await?["trouble"].clone();
+    assert_eq!(trouble, "the audit log is no longer what this host left: look at it with `audit verify`");
+    std::fs::write(&log, &whole)?;
+    until_state(&service, "a", "done").await?;
+    assert_eq!(world.made("incident").len(), 1);
+    ensure!(health().await?["healthy"] == true);
+    Ok(())
+}
+
+/// The service of a world's instance, with an outbox and an audit log in another folder.
+async fn serving(world: &World, folder: &Path, outbox: &str) -> Result<Harness> {
+    let component = tokio::task::spawn_blocking(guest::stock_component).await?;
+    let component = component.map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(serve()
+        .args(["--json", "--listen", "127.0.0.1:0", "--log", "json", "--credential", &world.credential()])
+        .args(["--component".as_ref(), component.as_os_str()])
+        .args(["--settings".as_ref(), world.settings_file()?.as_os_str()])
+        .args(["--outbox", outbox, "--audit", "audit.jsonl"])
+        .within(folder))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_and_an_audit_log_are_one_services_and_an_outbox_one_instances() -> Result<()> {
+    let (world, other) = (World::start().await?, World::start().await?);
+    let folder = tempfile::tempdir()?;
+    let run = async |harness: Harness| tokio::task::spawn_blocking(|| harness.run()).await?;
+    let log = folder.path().join("service.log");
+    let first = Served::start(serving(&world, folder.path(), "first.db").await?.log_to(&log)?).await?;
+
+    // The log is the first service's, whatever the outbox.
+    let second = run(serving(&world, folder.path(), "second.db").await?).await?;
+    let said = "error: the audit log `audit.jsonl` is another service's: give each service a log of its own\n";
+    assert_eq!((second.code, second.stderr.as_str()), (2, said));
+    ensure!(first.stop().await? == 0);
+
+    // The outbox is the first instance's, until that moves.
+    let refused = run(serving(&other, folder.path(), "first.db").await?).await?;
+    let said = format!(
+        "error: the outbox first.db is that of {}, and the settings are for {}: give each instance an outbox of its own with \
+         --outbox; where the instance has moved to this URL, start with --moved\n",
+        world.servicenow.url(),
+        other.servicenow.url()
+    );
+    assert_eq!((refused.code, refused.stderr.as_str()), (2, said.as_str()));
+    let moved = serving(&other, folder.path(), "first.db").await?.args(["--moved"]).log_to(&log)?;
+    let moved = Served::start(moved).await?;
+    ensure!(moved.stop().await? == 0);
     Ok(())
 }

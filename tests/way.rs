@@ -2,7 +2,7 @@
 
 use crate::harness;
 use anyhow::{Context as _, Result};
-use host_harness::grant::audit::entries;
+use host_harness::grant::{Addresses, audit::entries};
 use host_harness::guest;
 use host_harness::servicenow::Instance;
 use serde_json::json;
@@ -184,5 +184,39 @@ async fn the_log_says_all_that_was_granted_but_no_password() -> Result<()> {
         ]
     );
     assert!(!std::fs::read_to_string(&log)?.contains("hunter22"));
+    Ok(())
+}
+
+/// This machine's own name leads to an address that no grant of a name leads to: to the machine itself, or to a private
+/// network.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_says_why_a_name_is_not_reached_and_the_log_too() -> Result<()> {
+    let Ok(name) = std::fs::read_to_string("/proc/sys/kernel/hostname") else {
+        return skipped("names that are not reached", "this machine says no name");
+    };
+    let name = name.trim().to_ascii_lowercase();
+    let found: Vec<_> = match tokio::net::lookup_host((name.as_str(), 0)).await {
+        Ok(found) => found.collect(),
+        Err(error) => return skipped("names that are not reached", error),
+    };
+    if name == "localhost" || found.is_empty() || found.iter().any(|found| Addresses::Public.judge(found.ip()).is_ok())
+    {
+        return skipped("names that are not reached", format!("{name} leads to {found:?}"));
+    }
+    let site = Site::start().await?;
+    let settings =
+        format!("[instance]\nurl = \"https://{name}:{}\"\ncredential = \"sn\"\n", site.instance.address().port());
+    std::fs::write(site.work.path().join("sn.toml"), settings)?;
+    let run = site.connect(&["--ca-bundle", "ca.pem"], &[]).await?;
+    let denied = run.stderr.lines().filter(|line| line.contains(" was denied: ")).collect::<Vec<_>>();
+    assert_eq!((run.code, denied.len()), (1, 1), "once for each reason: {run:?}");
+    assert!(denied[0].contains(&format!(" was denied: {name} leads to ")), "{run:?}");
+    let log = entries(&site.work.path().join("itsm-audit.jsonl"))?.collect::<Result<Vec<_>, _>>()?;
+    assert!(log.iter().any(|entry| entry.action == "egress.denied"), "{log:?}");
+    Ok(())
+}
+
+fn skipped(what: &str, why: impl std::fmt::Display) -> Result<()> {
+    tests::skipped(what, why);
     Ok(())
 }

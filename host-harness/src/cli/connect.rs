@@ -42,10 +42,23 @@ pub fn exit(findings: &[Finding]) -> Exit {
     if findings.iter().any(|finding| finding.health == Health::Broken) { Exit::No } else { Exit::Done }
 }
 
+/// One step for all that were skipped one after the other for one reason: the step that broke is what counts.
+fn gathered(findings: &[Finding]) -> Vec<Finding> {
+    let is_one = |one: &Finding, next: &Finding| {
+        one.health == Health::Skipped && next.health == Health::Skipped && one.problem == next.problem
+    };
+    let gather = |run: &[Finding]| match run {
+        [first, _, ..] => Some(Finding { subject: format!("{} steps", run.len()), ..first.clone() }),
+        run => run.first().cloned(),
+    };
+    findings.chunk_by(is_one).filter_map(gather).collect()
+}
+
 fn render(findings: &[Finding]) -> String {
+    let findings = gathered(findings);
     let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
-    for finding in findings {
+    for finding in &findings {
         let health = match finding.health {
             Health::Ok => "ok",
             Health::Warning => "warning",
@@ -71,6 +84,29 @@ fn render(findings: &[Finding]) -> String {
 mod tests {
     use super::*;
     use itsm_contract::types::Problem;
+
+    #[test]
+    fn steps_that_were_skipped_for_one_reason_are_one_line() {
+        let skipped = |subject: &str, why: &str| {
+            let (code, remedy) = ("diagnostics.skipped".into(), "nothing to do by itself".into());
+            let problem = Problem { code, summary: why.into(), remedy, detail: None };
+            Finding { subject: subject.into(), health: Health::Skipped, problem: Some(problem) }
+        };
+        let findings = [
+            Finding { subject: "instance".into(), health: Health::Ok, problem: None },
+            skipped("cmdb", "it is off"),
+            skipped("table incident", "an earlier step is broken"),
+            skipped("attachments", "an earlier step is broken"),
+        ];
+        assert_eq!(
+            render(&findings),
+            "  ok       instance\n\
+             \u{20} skipped  cmdb      it is off  [diagnostics.skipped]\n\
+             \u{20}                    → nothing to do by itself\n\
+             \u{20} skipped  2 steps   an earlier step is broken  [diagnostics.skipped]\n\
+             \u{20}                    → nothing to do by itself\n"
+        );
+    }
 
     #[test]
     fn a_finding_says_what_is_wrong_and_what_to_do() {

@@ -3,7 +3,9 @@
 use super::{Exit, Misuse, given::Given, logs};
 use anyhow::{Context as _, Result};
 use clap::Args;
-use host_harness::delivery::{self, Backoff, Outbox, Pacing, Sandboxed, SqliteStore, SystemClock, Witness, limits};
+use host_harness::delivery::{
+    self, Backoff, Outbox, Pacing, Sandboxed, SqliteStore, StoreError, SystemClock, Witness, limits,
+};
 use host_harness::runtime;
 use host_harness::service::{Callbacks, GRACE, Options, Service, ServiceError, Token};
 use host_harness::settings::Settings;
@@ -21,6 +23,9 @@ pub struct Serve {
     /// The outbox, which holds every event until it is delivered: a SQLite file, made where there is none
     #[arg(long, value_name = "FILE", default_value = "itsm-outbox.db")]
     outbox: PathBuf,
+    /// The instance of this outbox has a new URL: take it on all the same
+    #[arg(long)]
+    moved: bool,
     /// Where to listen; port 0 takes a free one. Beyond this machine it takes a --token
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
     listen: SocketAddr,
@@ -102,12 +107,12 @@ impl Serve {
         let settings = Settings::read(&self.given.settings)?;
         let credential = self.given.credential(&settings)?;
         // Before what takes longer: another service may have it.
-        let store = SqliteStore::open(&self.outbox)?;
+        let store = self.store(&settings.egress().origin())?;
         let component = self.given.component()?;
         let limits = self.effort.delivery();
         let pacing = Pacing::new(&limits, Arc::new(SystemClock));
         let witness = Witness::new(pacing.clone());
-        let session = self.given.session(&component, &settings, false).credential(credential);
+        let session = self.given.session(&component, &settings, false).credential(credential).alone();
         let session = session.observer(witness.clone()).limits(self.effort.runtime()).open().await?;
         let hooks = Sandboxed::new(session.into_plugin(), witness);
         let outbox = Outbox::builder(store, hooks).limits(limits).pacing(pacing);
@@ -122,6 +127,22 @@ impl Serve {
             () = stop.told() => tracing::warn!("stopped at once: what was under way is delivered again"),
         }
         Ok(Exit::Done)
+    }
+
+    fn store(&self, origin: &str) -> Result<SqliteStore> {
+        let store = SqliteStore::open(&self.outbox)?;
+        if self.moved {
+            return Ok(store.moved_to(origin)?);
+        }
+        store.of_instance(origin).map_err(|error| match error {
+            StoreError::OtherInstance { theirs, ours } => Misuse(format!(
+                "the outbox {} is that of {theirs}, and the settings are for {ours}: give each instance an outbox of its own \
+                 with --outbox; where the instance has moved to this URL, start with --moved",
+                self.outbox.display()
+            ))
+            .into(),
+            error => error.into(),
+        })
     }
 
     fn options(&self) -> Result<Options> {

@@ -26,6 +26,7 @@ pub struct Opening<'a> {
     observer: Option<Arc<dyn Observer>>,
     limits: Limits,
     only_reads: bool,
+    alone: bool,
     way: Way,
 }
 
@@ -41,6 +42,7 @@ impl Session {
             observer: None,
             limits,
             only_reads: false,
+            alone: false,
             way: Way::default(),
         }
     }
@@ -77,10 +79,15 @@ impl Opening<'_> {
         Self { only_reads, ..self }
     }
 
+    /// No other service may write the same log.
+    pub fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
     /// Loads the component. Settings that the plugin cannot use are told here, with the line that they stand on, before
     /// anything is sent.
     pub async fn open(self) -> Result<Session> {
-        let Self { component, settings, audit, credential, observer, limits, only_reads, way } = self;
+        let Self { component, settings, audit, credential, observer, limits, only_reads, alone, way } = self;
         let host = Host::new(limits)?;
         // Where there is no workspace any more, every start compiles.
         let host = match host.clone().with_cache(Path::new(COMPILED)) {
@@ -89,7 +96,11 @@ impl Opening<'_> {
         };
         let egress = way.egress(settings.egress());
         let egress = if only_reads { egress.reads_only() } else { egress };
-        let audit = AuditLog::open(audit).with_context(|| format!("cannot keep the audit log {}", audit.display()))?;
+        let log = AuditLog::open(audit).with_context(|| format!("cannot keep the audit log {}", audit.display()))?;
+        let audit = match alone {
+            true => log.alone().map_err(|error| Misuse(error.to_string()))?,
+            false => log,
+        };
         let mut grant = way.add_to(Grant::builder(settings.to_json(), egress, Arc::new(audit)))?;
         if let Some(credential) = credential {
             grant = grant.credential(credential);

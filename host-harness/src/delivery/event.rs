@@ -3,6 +3,7 @@
 use itsm_contract::answers::Event;
 use itsm_contract::events::{DeployPhase, FailedStep, FailureEvent};
 use itsm_contract::types::{Build, Delivery, Failure, Ticket, Timestamp};
+use serde_json::Value;
 
 /// Bytes of a delivery key. A key is an identifier, such as a UUID with a few words before it.
 pub const KEY_BYTES: usize = 256;
@@ -101,6 +102,39 @@ pub fn check(event: &Event) -> Result<(), EventError> {
     Ok(())
 }
 
+/// The first field in which two events differ, such as `build.id`; none where they are one event.
+pub fn difference(one: &Event, other: &Event) -> Option<String> {
+    if one == other {
+        return None;
+    }
+    // It fails for times beyond the year 9999 alone.
+    let [one, other] = [one, other].map(|event| serde_json::to_value(event).unwrap_or_default());
+    let mut path = String::new();
+    descend(&one, &other, &mut path);
+    // Its kind is no field of an event, and stands before all that are.
+    Some(path.trim_start_matches('.').split_once('.').map_or("kind", |(_, field)| field).to_owned())
+}
+
+fn descend(one: &Value, other: &Value, path: &mut String) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let differs = |name: &&String| one.get(*name) != other.get(*name);
+            if let Some(name) = one.keys().chain(other.keys()).find(differs) {
+                path.push('.');
+                path.push_str(name);
+                descend(one.get(name).unwrap_or(&Value::Null), other.get(name).unwrap_or(&Value::Null), path);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            if let Some((at, (one, other))) = one.iter().zip(other).enumerate().find(|(_, (one, other))| one != other) {
+                path.push_str(&format!("[{at}]"));
+                descend(one, other, path);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The event that tells of `event`, given up at `at` after so many attempts: the plugin opens an incident for it, whose
 /// thing is the key that could not be delivered.
 pub fn undelivered(event: &Event, attempts: u32, at: Timestamp, failure: &Failure) -> Event {
@@ -161,6 +195,23 @@ mod tests {
     use super::*;
     use crate::delivery::tests::support;
     use itsm_contract::types::Problem;
+
+    #[test]
+    fn the_first_field_that_differs_is_named() {
+        let one = support::request("a", "b1");
+        assert_eq!(difference(&one, &one.clone()), None);
+        assert_eq!(difference(&one, &support::request("a", "b2")).as_deref(), Some("build.id"));
+        assert_eq!(difference(&one, &support::failure("a", "b1")).as_deref(), Some("kind"));
+        let with = |labels: &[(&str, &str)], change: Option<&str>| {
+            let Event::BuildRequested(mut event) = one.clone() else { panic!("a request is one") };
+            event.labels = labels.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            event.change_number = change.map(str::to_owned);
+            Event::BuildRequested(event)
+        };
+        assert_eq!(difference(&one, &with(&[("team", "x")], None)).as_deref(), Some("labels.team"));
+        assert_eq!(difference(&one, &with(&[], Some("CHG1"))).as_deref(), Some("change-number"));
+        assert_eq!(difference(&with(&[], Some("CHG1")), &one).as_deref(), Some("change-number"));
+    }
 
     #[test]
     fn a_report_quotes_so_much_of_what_went_wrong_and_no_more() {

@@ -15,6 +15,11 @@ pub trait Hooks: Send + Sync + 'static {
     /// Calls the event's hook once.
     fn call<'a>(&'a self, event: &'a Event) -> Call<'a, Called<Answer>>;
 
+    /// What keeps every call from its end, such as a log that cannot be written, in words; none where nothing does.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Looks at the waiting gates once.
     fn check<'a>(&'a self, waiting: &'a [Waiting], cursor: Option<&'a str>) -> Call<'a, Called<Review>>;
 }

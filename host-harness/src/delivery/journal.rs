@@ -2,8 +2,7 @@
 //! one flush.
 
 use super::store::{Change, Effect, Store, StoreError};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that wait for the thread. Who comes later waits before it, which holds back whoever floods.
@@ -25,8 +24,11 @@ enum Request {
 #[derive(Clone)]
 pub struct Journal {
     requests: mpsc::Sender<Request>,
-    healthy: Arc<AtomicBool>,
+    trouble: Arc<Trouble>,
 }
+
+/// Why the last commit failed; none where it did not.
+type Trouble = Mutex<Option<StoreError>>;
 
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,13 +43,13 @@ impl Journal {
     /// Where the system has no thread left.
     pub fn start(store: Box<dyn Store>) -> Result<Self, StoreError> {
         let (requests, waiting) = mpsc::channel(WAITING);
-        let healthy = Arc::new(AtomicBool::new(true));
-        let flag = healthy.clone();
+        let trouble = Arc::<Trouble>::default();
+        let noted = trouble.clone();
         std::thread::Builder::new()
             .name("outbox".into())
-            .spawn(move || run(store, waiting, &flag))
+            .spawn(move || run(store, waiting, &noted))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { requests, healthy })
+        Ok(Self { requests, trouble })
     }
 
     /// Applies changes, all or none. Durable when it returns.
@@ -76,9 +78,9 @@ impl Journal {
         answered.await.map_err(|_| gone())?
     }
 
-    /// Whether the last commit succeeded.
-    pub fn is_healthy(&self) -> bool {
-        self.healthy.load(Ordering::Relaxed)
+    /// Why the last commit failed; none where it did not.
+    pub fn trouble(&self) -> Option<StoreError> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -86,7 +88,11 @@ fn gone() -> StoreError {
     StoreError::Failed("the thread that writes it has ended".into())
 }
 
-fn run(mut store: Box<dyn Store>, mut waiting: mpsc::Receiver<Request>, healthy: &AtomicBool) {
+fn note(trouble: &Trouble, effects: &Effects) {
+    *trouble.lock().unwrap_or_else(PoisonError::into_inner) = effects.as_ref().err().cloned();
+}
+
+fn run(mut store: Box<dyn Store>, mut waiting: mpsc::Receiver<Request>, trouble: &Trouble) {
     let mut batch = Vec::new();
     while let Some(first) = waiting.blocking_recv() {
         let mut next = Some(first);
@@ -98,7 +104,7 @@ fn run(mut store: Box<dyn Store>, mut waiting: mpsc::Receiver<Request>, healthy:
             }
             next = if batch.len() < BATCH { waiting.try_recv().ok() } else { None };
         }
-        commit(store.as_mut(), &mut batch, healthy);
+        commit(store.as_mut(), &mut batch, trouble);
         for read in reads {
             read(store.as_mut());
         }
@@ -106,14 +112,14 @@ fn run(mut store: Box<dyn Store>, mut waiting: mpsc::Receiver<Request>, healthy:
 }
 
 /// One commit for all; where that fails, one for each, so that nobody fails for another's sake.
-fn commit(store: &mut dyn Store, batch: &mut Vec<(Vec<Change>, oneshot::Sender<Effects>)>, healthy: &AtomicBool) {
+fn commit(store: &mut dyn Store, batch: &mut Vec<(Vec<Change>, oneshot::Sender<Effects>)>, trouble: &Trouble) {
     if batch.is_empty() {
         return;
     }
     let lengths: Vec<usize> = batch.iter().map(|(changes, _)| changes.len()).collect();
     let together: Vec<Change> = batch.iter_mut().flat_map(|(changes, _)| std::mem::take(changes)).collect();
     let together_effects = store.commit(&together);
-    healthy.store(together_effects.is_ok(), Ordering::Relaxed);
+    note(trouble, &together_effects);
     match together_effects {
         Ok(effects) => {
             let mut effects = effects.into_iter();
@@ -135,7 +141,7 @@ fn commit(store: &mut dyn Store, batch: &mut Vec<(Vec<Change>, oneshot::Sender<E
                 if let Err(error) = &effects {
                     tracing::error!(%error, "the outbox could not be written");
                 }
-                healthy.store(effects.is_ok(), Ordering::Relaxed);
+                note(trouble, &effects);
                 let _ = answer.send(effects);
             }
         }

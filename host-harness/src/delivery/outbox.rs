@@ -32,6 +32,14 @@ pub enum AcceptError {
     /// It lacks what the outbox relies on.
     #[error(transparent)]
     Event(#[from] EventError),
+    /// Its key is another event's, whose answer is not this one's.
+    #[error("the key `{key}` is that of another event, which differs in `{field}`")]
+    KeyTaken {
+        /// The key.
+        key: String,
+        /// The first field that differs.
+        field: String,
+    },
     /// One of its times cannot be written.
     #[error("the event cannot be stored: {0}")]
     Unwritable(String),
@@ -104,7 +112,7 @@ impl Outbox {
         if let Err(full) = self.room(bytes) {
             // A repeat needs no room.
             if let Some(known) = self.core.journal.read(move |store| store.find(&new.key)).await? {
-                return Ok(Accepted::Known(Status::of(&known)));
+                return self.known(&event, known).await;
             }
             self.core.metrics.turned_away("full");
             return Err(AcceptError::Full(full));
@@ -118,8 +126,7 @@ impl Outbox {
             }
             Ok(Some(Effect::Known(record))) => {
                 self.core.room.leave(bytes);
-                self.core.metrics.repeated();
-                Ok(Accepted::Known(Status::of(&record)))
+                self.known(&event, record).await
             }
             Ok(_) => {
                 self.core.room.leave(bytes);
@@ -131,6 +138,20 @@ impl Outbox {
                 Err(error.into())
             }
         }
+    }
+
+    /// What is answered to an event whose key is known: where it is the first event with it, what that one is.
+    async fn known(&self, event: &Event, record: Record) -> Result<Accepted, AcceptError> {
+        let id = record.id;
+        let stored = self.core.journal.read(move |store| store.event(id)).await?;
+        // What another version wrote and this one cannot read any more is taken for the same.
+        let first: Option<Event> = stored.and_then(|(_, json)| serde_json::from_str(&json).ok());
+        if let Some(field) = first.and_then(|first| event::difference(&first, event)) {
+            self.core.metrics.turned_away("key-taken");
+            return Err(AcceptError::KeyTaken { key: record.key, field });
+        }
+        self.core.metrics.repeated();
+        Ok(Accepted::Known(Status::of(&record)))
     }
 
     fn room(&self, bytes: u64) -> Result<(), &'static str> {
@@ -221,9 +242,13 @@ impl Outbox {
         self.core.pacing.pace()
     }
 
-    /// Whether the store could be written last time.
-    pub fn is_healthy(&self) -> bool {
-        self.core.journal.is_healthy() && !self.dispatcher.is_finished()
+    /// What keeps events from being accepted or delivered, in words; none where nothing of this host's does. What a disk
+    /// or a log refused last is taken to be so until it takes something again.
+    pub fn trouble(&self) -> Option<String> {
+        let store = self.core.journal.trouble().map(|error| error.to_string());
+        let ended =
+            || self.dispatcher.is_finished().then(|| "nothing is delivered any more: start the host again".into());
+        store.or_else(ended).or_else(|| self.core.hooks.trouble())
     }
 
     /// Its metrics, in Prometheus' text form.

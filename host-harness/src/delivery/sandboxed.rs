@@ -75,6 +75,10 @@ impl Hooks for Sandboxed {
         })
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.plugin.grant().audit().trouble()
+    }
+
     fn check<'a>(&'a self, waiting: &'a [Waiting], cursor: Option<&'a str>) -> Call<'a, Called<Review>> {
         Box::pin(async move {
             self.witness.take(None);

@@ -2,12 +2,12 @@
 //!
 //! | request | what it does |
 //! |---|---|
-//! | `POST /v1/events` | stores an event and answers 202 with its status; 200 with the first answer where its key is known; 429 where too much waits. `?callback=URL` is told once it is settled, `?wait=30s` holds the reply until then |
+//! | `POST /v1/events` | stores an event and answers 202 with its status; 200 with the first answer where it is a repeat; 409 where its key is another event's; 429 where too much waits. `?callback=URL` is told once it is settled, `?wait=30s` holds the reply until then |
 //! | `GET /v1/events/{key}` | its status; `?wait=30s` holds the reply until it is settled |
 //! | `GET /v1/events?state=given-up` | events in a state, by pages: `?after=` the last page's `next` |
 //! | `POST /v1/events/{key}/retry` | tries an event again that was given up |
 //! | `GET /v1/gates` | the gates that wait |
-//! | `GET /healthz` | 200 while events are accepted and delivered; needs no token |
+//! | `GET /healthz` | 200 while events are accepted and delivered, 503 with the `trouble` in words while they are not; needs no token |
 //! | `GET /metrics` | for Prometheus, in its text form |
 //!
 //! An event is written as the contract writes it, `{"build-requested": {…}}` and so on. Without a token the service

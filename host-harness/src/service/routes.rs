@@ -166,6 +166,12 @@ fn read(body: &[u8]) -> Result<Event, Refusal> {
 fn refuse(error: AcceptError) -> Refusal {
     match &error {
         AcceptError::Event(why) => Refusal::invalid(why.to_string(), "correct the event where it is made"),
+        AcceptError::KeyTaken { .. } => Refusal::new(
+            StatusCode::CONFLICT,
+            "service.key-taken",
+            error.to_string(),
+            "give every event a key of its own, and send a repeat as the first one was; GET /v1/events/KEY tells of the first",
+        ),
         AcceptError::Full(_) => Refusal::flood(error.to_string()),
         AcceptError::Store(why) => Refusal::store(why),
         _ => Refusal::invalid(error.to_string(), "correct the event where it is made"),
@@ -259,12 +265,13 @@ async fn list(shared: &Shared, state: EventState, query: &ListQuery) -> Answer {
 }
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    let is_healthy = shared.outbox.is_healthy();
-    let code = if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let trouble = shared.outbox.trouble();
+    let code = if trouble.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let (depth, pace) = (shared.outbox.depth(), shared.outbox.pace());
     // ServiceNow's absence is no fault of this service: it goes on accepting.
     let body = json!({
-        "healthy": is_healthy,
+        "healthy": trouble.is_none(),
+        "trouble": trouble,
         "instance-away": pace.is_away,
         "queued": depth.queued,
         "gates-waiting": depth.gates,

@@ -66,7 +66,16 @@ async fn an_event_that_is_accepted_is_stored_and_a_repeat_is_answered_with_the_f
     let (code, first) = served.get("/v1/events/a?wait=30s").await;
     assert_eq!((code, first["state"].as_str()), (200, Some("done")));
     assert_eq!(first["answer"]["ticket"]["number"], "N-i1");
-    assert_eq!(served.post("/v1/events", &failure("a", "b2")).await, (200, first));
+    let itsm_contract::answers::Event::Failed(mut repeat) = failure("a", "b1") else { panic!("a failure is one") };
+    repeat.delivery.attempt = 7;
+    let repeat = itsm_contract::answers::Event::Failed(repeat);
+    assert_eq!(served.post("/v1/events", &repeat).await, (200, first.clone()));
+
+    // Another event is not answered with what was said of this one.
+    let (code, refused) = served.post("/v1/events", &failure("a", "b2")).await;
+    assert_eq!((code, &refused["problem"]["code"]), (409, &json!("service.key-taken")));
+    assert_eq!(refused["problem"]["summary"], "the key `a` is that of another event, which differs in `build.id`");
+    assert_eq!(served.get("/v1/events/a").await, (200, first));
     assert_eq!(served.plugin.keys(), ["a"]);
 }
 
@@ -169,6 +178,16 @@ async fn everything_but_its_health_is_guarded_by_the_token() {
     assert_eq!(served.post("/v1/events", &failure("a", "b1")).await.0, 401);
     assert_eq!(served.get("/healthz").await.0, 200);
     assert!(served.plugin.keys().is_empty());
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_do_its_part_says_that_it_is_not_healthy_and_why() {
+    let served = Served::with(done()).await;
+    assert_eq!(served.get("/healthz").await.1["healthy"], true);
+    let why = "cannot write the audit log: No space left on device";
+    *served.plugin.trouble.lock().unwrap() = Some(why.into());
+    let (code, health) = served.get("/healthz").await;
+    assert_eq!((code, &health["healthy"], &health["trouble"]), (503, &json!(false), &json!(why)));
 }
 
 #[tokio::test]

@@ -235,6 +235,14 @@ pub enum StoreError {
         /// What is there instead.
         why: String,
     },
+    /// It holds what is another instance's.
+    #[error("the outbox is that of {theirs}, and the instance is {ours}: give each instance an outbox of its own")]
+    OtherInstance {
+        /// Whose it is.
+        theirs: String,
+        /// Whose it was to be.
+        ours: String,
+    },
     /// The disk is full.
     #[error("there is no room left for the outbox: free some on its disk")]
     Full,

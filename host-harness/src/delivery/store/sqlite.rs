@@ -31,6 +31,30 @@ impl SqliteStore {
         Self::prepare(opened, &name)
     }
 
+    /// Says which instance's events it holds, by the origin of its URL. The first time, that is written down; what is
+    /// said of one instance is not to be delivered to another, nor answered from it.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherInstance`] where it is another's.
+    pub fn of_instance(self, origin: &str) -> Result<Self, StoreError> {
+        let known = self.connection.query_row("SELECT origin FROM instance", (), |row| row.get::<_, String>(0));
+        match known.optional().map_err(failed)? {
+            Some(known) if known == origin => Ok(self),
+            Some(theirs) => Err(StoreError::OtherInstance { theirs, ours: origin.into() }),
+            None => self.moved_to(origin),
+        }
+    }
+
+    /// The same where the instance has a new URL.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn moved_to(self, origin: &str) -> Result<Self, StoreError> {
+        let sql = "INSERT INTO instance (one, origin) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET origin = ?1";
+        self.connection.execute(sql, [origin]).map_err(failed)?;
+        Ok(self)
+    }
+
     #[cfg(test)]
     pub(super) fn connection_for_tests(&self) -> &Connection {
         &self.connection

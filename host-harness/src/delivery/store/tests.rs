@@ -57,6 +57,30 @@ fn a_known_key_adds_nothing_and_is_answered_with_what_is_there() {
 }
 
 #[test]
+fn an_outbox_is_one_instances_until_that_moves() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = ("https://one.example", "https://other.example");
+    drop(open(&folder).of_instance(one).unwrap());
+    drop(open(&folder).of_instance(one).unwrap());
+    let refused = open(&folder).of_instance(other).unwrap_err();
+    assert_eq!(refused, StoreError::OtherInstance { theirs: one.into(), ours: other.into() });
+    drop(open(&folder).moved_to(other).unwrap());
+    drop(open(&folder).of_instance(other).unwrap());
+}
+
+#[test]
+fn an_outbox_of_the_first_version_is_read_and_becomes_the_instances_that_opens_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder);
+    let record = insert(&mut store, "a");
+    let first = "DROP TABLE instance; PRAGMA user_version = 1;";
+    store.connection_for_tests().execute_batch(first).unwrap();
+    drop(store);
+    let mut store = open(&folder).of_instance("https://one.example").unwrap();
+    assert_eq!(store.find("a").unwrap(), Some(record));
+}
+
+#[test]
 fn a_start_is_counted_before_the_event_is_handed_out() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&folder);

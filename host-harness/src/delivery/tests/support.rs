@@ -23,6 +23,7 @@ pub struct Plugin {
     pub at_once: AtomicUsize,
     pub most_at_once: AtomicUsize,
     pub log: Log,
+    pub trouble: Mutex<Option<String>>,
     /// Calls that begin together: none is answered before so many are under way.
     together: tokio::sync::Barrier,
 }
@@ -45,6 +46,7 @@ impl Plugin {
             at_once: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
             log: Log::default(),
+            trouble: Mutex::default(),
         })
     }
 
@@ -79,6 +81,10 @@ impl Hooks for Plugin {
             self.at_once.fetch_sub(1, Ordering::SeqCst);
             answer
         })
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap().clone()
     }
 
     fn check<'a>(&'a self, waiting: &'a [Waiting], cursor: Option<&'a str>) -> Call<'a, Called<Review>> {

@@ -27,8 +27,22 @@ async fn a_repeat_of_a_key_is_answered_with_the_first_answer_and_called_no_secon
     scene.accept(failure("a", "b1")).await;
     let first = scene.until_state("a", State::Done).await;
     scene.plugin.now_answers(|_| Some(failed(Failure::Refused(problem("other")))));
-    let again = scene.outbox.accept(failure("a", "b2"), None).await.unwrap();
+    let again = scene.outbox.accept(failure("a", "b1"), None).await.unwrap();
     assert_eq!(again, Accepted::Known(first));
+    assert_eq!(scene.plugin.keys(), ["a"]);
+}
+
+#[tokio::test]
+async fn another_event_under_a_known_key_is_refused_and_changes_nothing() {
+    let limits = Limits { queue_events: 1, ..Limits::default() };
+    let scene = Scene::limited(Plugin::new(|_| None), limits).await;
+    scene.accept(failure("a", "b1")).await;
+    // With room for it or without.
+    let taken = Err(AcceptError::KeyTaken { key: "a".into(), field: "build.id".into() });
+    assert_eq!(scene.outbox.accept(failure("a", "b2"), None).await, taken);
+    let scene = scene.restarted(Plugin::new(|_| Some(answered(incident())))).await;
+    scene.until_state("a", State::Done).await;
+    assert_eq!(scene.outbox.accept(failure("a", "b2"), None).await, taken);
     assert_eq!(scene.plugin.keys(), ["a"]);
 }
 
@@ -177,7 +191,7 @@ async fn a_full_disk_accepts_nothing_and_loses_no_outcome() {
         Some(answered(incident()))
     });
     scene.accept(failure("a", "b1")).await;
-    scene.until(async |scene| !scene.outbox.is_healthy()).await;
+    scene.until(async |scene| scene.outbox.trouble().is_some()).await;
     let refused = scene.outbox.accept(failure("b", "b2"), None).await;
     assert_eq!(refused, Err(AcceptError::Store(StoreError::Full)));
     *scene.is_full.lock().unwrap() = false;

@@ -4,7 +4,7 @@ use super::read::STRANGE_HALF;
 use super::seal::{Checkpoint, Link, hash};
 use super::{AuditError, Entry, LINE_BYTES, Who};
 use itsm_contract::types::{Attribute, Ticket, Timestamp};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +21,10 @@ pub struct AuditLog {
     written: AtomicU64,
     /// How many of them are on the disk for certain.
     synced: Mutex<u64>,
+    /// Why the last entry is not in it; none where it is.
+    trouble: Mutex<Option<String>>,
+    /// Locked while this is the only service that writes it.
+    alone: Option<File>,
 }
 
 #[derive(Debug)]
@@ -57,13 +61,6 @@ impl AuditLog {
     /// what the checkpoint says: nothing is added to a log that is not to be trusted.
     pub fn open(path: &Path) -> Result<Self, AuditError> {
         let checkpoint_path = Checkpoint::path(path);
-        let open = |path: &Path| {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(path).map_err(AuditError::file("open", path))
-        };
         let files = Files { log: open(path)?, checkpoint: open(&checkpoint_path)? };
         let log = Self {
             path: path.to_owned(),
@@ -71,9 +68,36 @@ impl AuditLog {
             files: Mutex::new(files),
             written: AtomicU64::new(0),
             synced: Mutex::new(0),
+            trouble: Mutex::default(),
+            alone: None,
         };
         log.locked(|files| files.end(&log.path, &log.checkpoint_path))?;
         Ok(log)
+    }
+
+    /// Keeps other services from it as long as this is open: each has its own story to tell, and its own restarts. A
+    /// command may add to it all the same.
+    ///
+    /// # Errors
+    /// [`AuditError::InUse`] where another service has it.
+    pub fn alone(mut self) -> Result<Self, AuditError> {
+        // A file of its own: where a lock keeps others from reading, the log must stay readable.
+        let mut path = self.path.clone().into_os_string();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let file = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(AuditError::InUse { path: self.path }),
+            Err(TryLockError::Error(error)) => return Err(AuditError::file("lock", &path)(error)),
+        }
+        self.alone = Some(file);
+        Ok(self)
+    }
+
+    /// Why the last entry could not be written, in words that name no path; none where it was.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where it lies.
@@ -103,6 +127,19 @@ impl AuditLog {
 
     /// Adds an entry and gives its size in bytes.
     pub(crate) fn note(&self, who: Who, note: Note) -> Result<usize, AuditError> {
+        let written = self.write(who, note);
+        let trouble = match &written {
+            Ok(_) => None,
+            // Whoever wrote so much is to blame, and not the log.
+            Err(AuditError::TooLarge { .. }) => return written,
+            Err(AuditError::File { doing, source, .. }) => Some(format!("cannot {doing} the audit log: {source}")),
+            Err(_) => Some("the audit log is no longer what this host left: look at it with `audit verify`".to_owned()),
+        };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        written
+    }
+
+    fn write(&self, who: Who, note: Note) -> Result<usize, AuditError> {
         self.locked(|files| {
             let end = files.end(&self.path, &self.checkpoint_path)?;
             let entry = Entry {
@@ -167,6 +204,15 @@ impl AuditLog {
         files.checkpoint.unlock().map_err(AuditError::file("unlock", &self.checkpoint_path))?;
         done
     }
+}
+
+/// Opens a file, made if there is none, for its owner alone.
+fn open(path: &Path) -> Result<File, AuditError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(AuditError::file("open", path))
 }
 
 impl Files {

@@ -13,7 +13,8 @@
 //! line is told by [`verify`] and taken off when the next entry is written; anything else behind the last line is a
 //! forgery.
 //!
-//! Several processes may write one log: each takes the file's lock for one entry.
+//! Several processes may write one log: each takes the file's lock for one entry. Services do not share one
+//! ([`AuditLog::alone`]).
 //!
 //! # A line
 //!
@@ -84,6 +85,12 @@ pub enum AuditError {
     #[error("`{}` is no checkpoint: restore it, or move it and its log away to begin a new one", path.display())]
     BadCheckpoint {
         /// Which file.
+        path: PathBuf,
+    },
+    /// Another service writes it.
+    #[error("the audit log `{}` is another service's: give each service a log of its own", path.display())]
+    InUse {
+        /// The log.
         path: PathBuf,
     },
     /// An entry is larger than [`LINE_BYTES`].

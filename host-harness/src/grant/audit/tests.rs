@@ -243,6 +243,46 @@ fn the_story_of_a_change_has_what_is_about_it_and_the_events_that_led_to_it() {
     assert_eq!(story.iter().flatten().count(), 2);
 }
 
+/// The log on a disk that is full: a device that takes nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_keeps_the_log_from_being_written_is_told_until_it_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    let log = AuditLog::open(&path).unwrap();
+    assert_eq!(log.trouble(), None);
+    assert!(matches!(log.append("x", None, None, &[]), Err(AuditError::File { doing: "write", .. })));
+    assert_eq!(log.trouble().as_deref(), Some("cannot write the audit log: No space left on device (os error 28)"));
+
+    let (_folder, path) = log_of(1);
+    let log = AuditLog::open(&path).unwrap();
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, [&whole[..], b"{}\n"].concat()).unwrap();
+    log.append("x", None, None, &[]).unwrap_err();
+    let altered = "the audit log is no longer what this host left: look at it with `audit verify`";
+    assert_eq!(log.trouble().as_deref(), Some(altered));
+    // A guest that says too much is not the log's trouble, and no sign that it can be written.
+    log.append("x", None, None, &[("x".into(), "x".repeat(LINE_BYTES))]).unwrap_err();
+    assert_eq!(log.trouble().as_deref(), Some(altered));
+    fs::write(&path, &whole).unwrap();
+    log.append("x", None, None, &[]).unwrap();
+    assert_eq!(log.trouble(), None);
+}
+
+#[test]
+fn services_do_not_share_a_log_and_a_command_may_add_to_it() {
+    let (_folder, path) = log_of(0);
+    let open = || AuditLog::open(&path).unwrap();
+    let first = open().alone().unwrap();
+    assert!(matches!(open().alone(), Err(AuditError::InUse { .. })));
+    open().append("a.command", None, None, &[]).unwrap();
+    first.append("the.service", None, None, &[]).unwrap();
+    assert_eq!(verify(&path).unwrap().entries, 2);
+    drop(first);
+    open().alone().unwrap();
+}
+
 #[test]
 fn text_of_a_guest_cannot_begin_a_line_of_its_own() {
     let (_folder, path) = log_of(0);

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 /// Says in the file's header that it is an outbox: `ITSM`.
 const APPLICATION: i32 = 0x4954_534D;
 
-/// The version of the tables.
-const VERSION: i32 = 1;
+/// The version of the tables. The first lacked `instance`.
+const VERSION: i32 = 2;
 
 const TABLES: &str = "
     CREATE TABLE event (
@@ -43,7 +43,14 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
-/// Makes the tables in an empty file; checks that any other is an outbox of this version.
+const INSTANCE: &str = "
+    CREATE TABLE instance (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        origin TEXT NOT NULL
+    ) STRICT;
+";
+
+/// Makes the tables in an empty file, and those that a file of the first version lacks; checks that any other is an outbox of this version.
 pub(super) fn make_or_check(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
     let foreign = |why: String| StoreError::Foreign { file: name.to_owned(), why };
     let failed = |error: rusqlite::Error| in_words(&error, name);
@@ -55,7 +62,12 @@ pub(super) fn make_or_check(connection: &mut Connection, name: &str) -> Result<(
     match (application, version, tables) {
         (0, 0, 0) => {
             transaction.execute_batch(TABLES).map_err(failed)?;
+            transaction.execute_batch(INSTANCE).map_err(failed)?;
             transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+            transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
+        }
+        (APPLICATION, 1, _) => {
+            transaction.execute_batch(INSTANCE).map_err(failed)?;
             transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
         }
         (APPLICATION, VERSION, _) => {}
