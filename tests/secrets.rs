@@ -13,28 +13,39 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tests::spellings::{basic, echoes, in_json, percent, spellings};
 use tests::{Nobody, World, eager, event};
 
-/// A password that nothing else looks like.
-const CANARY: &str = "canary-7f1d0c9a4e";
+/// A password that nothing else looks like, with all that spellings escape.
+const CANARY: &str = r#"canary&=/+<>'"%\é7f1d"#;
+
+/// One that is wrong.
+const WRONG: &str = r#"canary&=/+<>'"%\é-wrong"#;
+
+/// An API key travels in a header field as it is, which takes no letters beyond ASCII.
+const KEY: &str = r#"canary&=/+<>'"%\55e0"#;
+const WRONG_KEY: &str = r#"canary&=/+<>'"%\wrong"#;
 
 /// Until an event must have come to its end.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// A kind of credential: what the host reads, what it reads once it is wrong, and every form that it takes.
+/// A kind of credential: what the host reads, and what it reads once it is wrong.
 struct Kind {
     right: String,
     wrong: String,
-    forms: Vec<String>,
+    /// What is sent of it, and could come back.
+    sent: Vec<String>,
+    /// What else is secret.
+    others: Vec<String>,
 }
 
 fn account() -> Account {
     Account {
         user: "svc.canary".into(),
-        password: "canary-pass-1b6f7a".into(),
+        password: CANARY.into(),
         client_id: "canary-client".into(),
-        client_secret: "canary-secret-9d2c".into(),
-        api_key: "canary-key-55e0".into(),
+        client_secret: CANARY.into(),
+        api_key: KEY.into(),
     }
 }
 
@@ -43,21 +54,21 @@ fn kinds() -> [Kind; 3] {
     [
         Kind {
             right: json!({"user": user, "password": password}).to_string(),
-            wrong: json!({"user": user, "password": "canary-wrong-3c"}).to_string(),
-            // The second is what is sent: `user:password` in base64.
-            forms: ["canary-pass-1b6f7a", "c3ZjLmNhbmFyeTpjYW5hcnktcGFzcy0xYjZmN2E=", "canary-wrong-3c"]
-                .map(str::to_owned)
-                .into(),
+            wrong: json!({"user": user, "password": WRONG}).to_string(),
+            sent: vec![password.clone(), basic(&user, &password)],
+            others: vec![WRONG.into(), basic(&user, WRONG)],
         },
         Kind {
             right: json!({"client-id": client_id, "client-secret": client_secret}).to_string(),
-            wrong: json!({"client-id": client_id, "client-secret": "canary-wrong-3c"}).to_string(),
-            forms: vec![client_secret, "canary-wrong-3c".into()],
+            wrong: json!({"client-id": client_id, "client-secret": WRONG}).to_string(),
+            sent: vec![client_secret],
+            others: vec![WRONG.into()],
         },
         Kind {
             right: json!({"api-key": api_key}).to_string(),
-            wrong: json!({"api-key": "canary-wrong-3c"}).to_string(),
-            forms: vec![api_key, "canary-wrong-3c".into()],
+            wrong: json!({"api-key": WRONG_KEY}).to_string(),
+            sent: vec![api_key],
+            others: vec![WRONG_KEY.into()],
         },
     ]
 }
@@ -79,15 +90,16 @@ fn holds(bytes: &[u8], word: &str) -> bool {
     bytes.windows(word.len()).any(|window| window == word.as_bytes())
 }
 
-/// Looks for secrets in what was said, and in every file of a folder but the credential's own.
+/// Looks for secrets, however they are spelled, in what was said, and in every file of a folder but the credential's own.
 fn found_nowhere(secrets: &[String], said: &str, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut left = Vec::new();
     files(folder, &mut left)?;
     left.retain(|path| path.file_name().is_none_or(|name| name != "credential.json"));
-    for secret in secrets {
-        ensure!(!said.contains(secret.as_str()), "{secret} was said: {said}");
-        for path in &left {
-            ensure!(!holds(&std::fs::read(path)?, secret), "{secret} is in {}", path.display());
+    let contents: Vec<_> = left.iter().map(std::fs::read).collect::<Result<_, _>>()?;
+    for spelling in secrets.iter().flat_map(|secret| spellings(secret)) {
+        ensure!(!said.contains(&spelling), "{spelling} was said: {said}");
+        for (path, content) in left.iter().zip(&contents) {
+            ensure!(!holds(content, &spelling), "{spelling} is in {}", path.display());
         }
     }
     Ok(left)
@@ -96,6 +108,7 @@ fn found_nowhere(secrets: &[String], said: &str, folder: &Path) -> Result<Vec<Pa
 /// The token that the instance gives this client: the same until it expires.
 async fn token(world: &World) -> Result<String> {
     let Account { client_id, client_secret, .. } = account();
+    let client_secret = percent(&client_secret, |_| false);
     let body = format!("grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}");
     let reply = reqwest::Client::new()
         .post(format!("{}/oauth_token.do", world.servicenow.url()))
@@ -109,22 +122,48 @@ async fn token(world: &World) -> Result<String> {
     Ok(reply["access_token"].as_str().context("no token")?.to_owned())
 }
 
-/// What goes wrong: each once at the first request of an event, with replies that repeat what they were sent.
-fn mishaps(echo: &str) -> Vec<Action> {
+/// What an instance that repeats all it was sent says, in each of the ways in which servers spell it.
+struct Echo {
+    /// For a page, or for JSON that is yet to be written.
+    text: String,
+    /// For a string of JSON as it is.
+    json: String,
+    /// For a header field.
+    field: String,
+}
+
+impl Echo {
+    fn of(sent: &[String]) -> Self {
+        let all = |spell: fn(&str) -> Vec<String>| sent.iter().flat_map(|secret| spell(secret)).collect::<Vec<_>>();
+        let (text, json) = (all(echoes), all(in_json));
+        let field: Vec<_> = text.iter().filter(|spelling| spelling.is_ascii()).cloned().collect();
+        Self { text: text.join(" "), json: json.join(" "), field: field.join(" ") }
+    }
+}
+
+/// What goes wrong: each once at the first request of an event.
+fn mishaps(echo: &Echo) -> Vec<Action> {
+    let Echo { text, json, field } = echo;
     let headers =
-        || BTreeMap::from([("x-echo".to_owned(), echo.to_owned()), ("set-cookie".to_owned(), echo.to_owned())]);
+        || BTreeMap::from([("x-echo".to_owned(), field.to_owned()), ("set-cookie".to_owned(), field.to_owned())]);
     let status = |status, body: String| Action::Status { status, headers: headers(), body, applied: false };
-    let error = json!({"error": {"message": echo, "detail": echo}, "status": "failure"}).to_string();
+    let error = json!({"error": {"message": text, "detail": text}, "status": "failure"}).to_string();
+    let written = format!(r#"{{"error": {{"message": "{json}", "detail": "{json}"}}, "status": "failure"}}"#);
     vec![
-        status(500, format!("<html>{echo}</html>")),
+        status(500, format!("<html>{text}</html>")),
+        status(500, written.clone()),
         status(503, error.clone()),
         status(429, error.clone()),
-        status(200, json!({"result": [{"sys_id": echo, "number": echo}]}).to_string()),
-        Action::Redirect { location: format!("/login.do?{echo}") },
+        status(200, json!({"result": [{"sys_id": text, "number": text}]}).to_string()),
+        status(200, format!(r#"{{"result": [{{"sys_id": "{json}", "number": "{json}"}}]}}"#)),
+        Action::Redirect {
+            location: format!("/login.do?{}", percent(text, |letter| letter.is_ascii())).replace(' ', "+"),
+        },
         Action::Html,
         Action::ResetAfter,
         status(401, error.clone()),
         status(403, error),
+        status(403, written),
         // From here on another token is sent.
         Action::ExpiredToken,
     ]
@@ -150,10 +189,11 @@ async fn through_everything(kind: &Kind) -> Result<()> {
         .credential(&kind.right)
         .start()
         .await?;
-    let mut secrets = kind.forms.clone();
+    let mut sent = kind.sent.clone();
     if kind.right.contains("client-secret") {
-        secrets.push(token(&world).await?);
+        sent.push(token(&world).await?);
     }
+    let secrets = [sent.as_slice(), &kind.others].concat();
     let outbox = world.outbox("outbox", eager()).await?;
     let mut said = String::new();
 
@@ -173,7 +213,7 @@ async fn through_everything(kind: &Kind) -> Result<()> {
     ensure!(!world.made("change_request").is_empty(), "it was sent somewhere");
 
     // An instance that repeats all it was sent, in every way in which a request can fail.
-    let echo = secrets.iter().filter(|secret| !secret.contains("wrong")).cloned().collect::<Vec<_>>().join(" ");
+    let echo = Echo::of(&sent);
     for (number, action) in mishaps(&echo).into_iter().enumerate() {
         world.servicenow.fault(Fault::on("/api/*").user(&account().user).times(1).action(action));
         let mut failed: itsm_contract::events::FailureEvent = event("failure")?;
@@ -184,9 +224,11 @@ async fn through_everything(kind: &Kind) -> Result<()> {
         said += &format!("{:?}", world.plugin.test_connection().await);
     }
     // A token endpoint in trouble.
-    for (status, body) in [(500, format!("<html>{echo}</html>")), (200, echo.clone()), (401, echo.clone())] {
-        let action =
-            Action::Status { status, headers: BTreeMap::from([("x-echo".into(), echo.clone())]), body, applied: false };
+    let page = format!("<html>{}</html>", echo.text);
+    let error = json!({"error": echo.text, "error_description": echo.text}).to_string();
+    for (status, body) in [(500, page), (200, echo.text.clone()), (401, echo.text.clone()), (401, error)] {
+        let headers = BTreeMap::from([("x-echo".into(), echo.field.clone())]);
+        let action = Action::Status { status, headers, body, applied: false };
         let id = world.servicenow.fault(Fault::on("/oauth_token.do").action(action));
         world.servicenow.fault(Fault::on("/api/*").user(&account().user).times(1).action(Action::ExpiredToken));
         said += &format!("{:?}", world.plugin.test_connection().await);
@@ -229,9 +271,7 @@ fn nothing_that_the_demonstration_says_or_leaves_holds_the_credential() -> Resul
     let work = tempfile::tempdir()?;
     let run = harness(["demo", "--password", CANARY, "--output", "out"]).within(work.path()).run()?;
     assert_eq!(run.code, 0, "{run:?}");
-    // What is sent for basic authentication, too.
-    let header = "c3ZjLmltYWdlZmFjdG9yeTpjYW5hcnktN2YxZDBjOWE0ZQ==";
-    let secrets = [CANARY, header].map(str::to_owned);
+    let secrets = [CANARY.to_owned(), basic("svc.imagefactory", CANARY)];
     let left = found_nowhere(&secrets, &format!("{}{}", run.stdout, run.stderr), &work.path().join("out"))?;
     let names: Vec<_> = left.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
     for expected in ["report.html", "audit.jsonl", "test-summary.txt"] {
@@ -248,7 +288,8 @@ fn nothing_that_the_commands_say_or_leave_holds_the_credential() -> Result<()> {
     let secrets: Vec<String> = ["password", "client-secret"]
         .into_iter()
         .filter_map(|name| ready[name].as_str().map(str::to_owned))
-        .chain(["canary-wrong-3c".to_owned()])
+        .chain([WRONG, WRONG_KEY].map(str::to_owned))
+        .chain([basic(ready["user"].as_str().unwrap_or_default(), WRONG)])
         .collect();
     let work = tempfile::tempdir()?;
     std::fs::write(work.path().join("sn.toml"), format!("[instance]\nurl = \"{url}\"\ncredential = \"sn\"\n"))?;
@@ -256,10 +297,10 @@ fn nothing_that_the_commands_say_or_leave_holds_the_credential() -> Result<()> {
     let credentials = [
         json!({"user": text("user"), "password": text("password")}),
         json!({"client-id": text("client-id"), "client-secret": text("client-secret")}),
-        json!({"user": text("user"), "password": "canary-wrong-3c"}),
-        json!({"client-id": text("client-id"), "client-secret": "canary-wrong-3c"}),
-        json!({"api-key": "canary-wrong-3c"}),
-        json!({"password": "canary-wrong-3c"}),
+        json!({"user": text("user"), "password": WRONG}),
+        json!({"client-id": text("client-id"), "client-secret": WRONG}),
+        json!({"api-key": WRONG_KEY}),
+        json!({"password": WRONG}),
     ];
     let event = tests::folder("events").join("build-requested.json");
     let mut said = String::new();

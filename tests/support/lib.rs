@@ -15,6 +15,7 @@ mod guests;
 mod outbox;
 mod served;
 mod snapshot;
+pub mod spellings;
 mod world;
 
 pub use binary::{Harness, Run, Running};

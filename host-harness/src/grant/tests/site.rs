@@ -43,6 +43,7 @@ struct Shared {
     /// Values of `authorization` that are let in; empty lets everybody in.
     accepted: Mutex<HashSet<String>>,
     tokens: Mutex<Tokens>,
+    echo: Mutex<String>,
 }
 
 #[derive(Default)]
@@ -50,6 +51,7 @@ struct Tokens {
     given: u32,
     life: u64,
     reply: Option<(StatusCode, String)>,
+    end: String,
     /// The only one that gets tokens; none lets every client have them.
     secret: Option<String>,
 }
@@ -90,6 +92,16 @@ impl Site {
 
     pub fn token_life(&self, seconds: u64) {
         self.state.tokens.lock().unwrap().life = seconds;
+    }
+
+    /// What each token ends with.
+    pub fn tokens_end_with(&self, end: &str) {
+        self.state.tokens.lock().unwrap().end = end.into();
+    }
+
+    /// What it says that it was sent.
+    pub fn echo(&self, text: &str) {
+        *self.state.echo.lock().unwrap() = text.into();
     }
 
     /// From now on gives tokens to the client with this secret alone.
@@ -140,6 +152,7 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
             .header("x-echo", authorization.as_str())
             .body(Body::from(format!("you are {authorization}")))
             .unwrap(),
+        "/api/echo" => plain(StatusCode::OK, format!("you sent {}", state.echo.lock().unwrap())),
         "/api/encoded" => {
             let reply = Response::builder().header("content-encoding", "gzip");
             reply.body(Body::from("whatever hides in it")).unwrap()
@@ -208,8 +221,8 @@ fn token(state: &Shared, form: &[u8]) -> Response {
     }
     tokens.given += 1;
     let body = format!(
-        r#"{{"access_token":"token-number-{}","scope":"useraccount","token_type":"Bearer","expires_in":{}}}"#,
-        tokens.given, tokens.life
+        r#"{{"access_token":"token-number-{}{}","scope":"useraccount","token_type":"Bearer","expires_in":{}}}"#,
+        tokens.given, tokens.end, tokens.life
     );
     let (status, body) = tokens.reply.clone().unwrap_or((StatusCode::OK, body));
     Response::builder().status(status).body(Body::from(body)).unwrap()

@@ -12,4 +12,6 @@ mod panics;
 mod party;
 pub(crate) mod scene;
 mod size;
+#[path = "../../../../tests/support/spellings.rs"]
+mod spellings;
 mod stock;
