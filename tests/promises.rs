@@ -12,6 +12,7 @@ mod dry_run;
 mod evidence;
 mod exactly_once;
 mod failure_words;
+mod host_panics;
 mod incidents;
 mod kill;
 mod losses;

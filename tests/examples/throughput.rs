@@ -1,12 +1,14 @@
 //! How many events a second pass through the service, durably: HTTP in, outbox on disk, sandbox, HTTP to a ServiceNow in
-//! this process. `cargo run --release -p tests --example throughput -- [EVENTS] [CALLS AT ONCE]`
+//! this process; and what a fresh sandbox costs meanwhile, and with nothing else to do.
+//! `cargo run --release -p tests --example throughput -- [EVENTS] [CALLS AT ONCE]`
 
 use anyhow::{Context as _, Result, ensure};
 use host_harness::delivery::{Limits, Outbox, Pacing, Sandboxed, SqliteStore, SystemClock, Witness};
+use host_harness::grant::{Exchange, Observer, Usage};
 use host_harness::service::{GRACE, Options, Service};
 use itsm_contract::answers::Event;
 use itsm_contract::events::FailureEvent;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tests::{World, event};
 use tokio::task::JoinSet;
@@ -16,6 +18,38 @@ const EVENTS: usize = 2_000;
 
 /// Connections on which they come.
 const CLIENTS: usize = 16;
+
+/// Calls that ask nothing of ServiceNow, one after another, for what a sandbox costs by itself.
+const QUIET_CALLS: usize = 1_000;
+
+/// Remembers what each sandbox took until it stood.
+struct Stopwatch {
+    witness: Arc<Witness>,
+    taken: Mutex<Vec<Duration>>,
+}
+
+impl Observer for Stopwatch {
+    fn exchanged(&self, exchange: &Exchange) {
+        self.witness.exchanged(exchange);
+    }
+
+    fn called(&self, _: &str, usage: &Usage) {
+        if let Ok(mut taken) = self.taken.lock() {
+            taken.push(usage.instantiation);
+        }
+    }
+}
+
+impl Stopwatch {
+    /// The median and the 99th percentile of what was taken since the last time, in microseconds.
+    fn read(&self) -> Result<(f64, f64)> {
+        let mut taken = std::mem::take(&mut *self.taken.lock().map_err(|_| anyhow::anyhow!("a panic"))?);
+        taken.sort();
+        let at = |percent: usize| taken.get(taken.len() * percent / 100).context("no calls");
+        let micros = |time: &Duration| time.as_secs_f64() * 1e6;
+        Ok((micros(at(50)?), micros(at(99)?)))
+    }
+}
 
 /// A failure of its own, which opens an incident of its own.
 fn body(number: usize) -> Result<Vec<u8>> {
@@ -38,7 +72,13 @@ async fn main() -> Result<()> {
     let world = World::start().await?;
     let pacing = Pacing::new(&limits, Arc::new(SystemClock));
     let witness = Witness::new(pacing.clone());
-    let hooks = Sandboxed::new(world.another("throughput", witness.clone())?, witness);
+    let stopwatch = Arc::new(Stopwatch { witness: witness.clone(), taken: Mutex::default() });
+    let plugin = world.another("throughput", stopwatch.clone())?;
+    for _ in 0..QUIET_CALLS {
+        plugin.describe().await?;
+    }
+    let quiet = stopwatch.read()?;
+    let hooks = Sandboxed::new(plugin, witness);
     let store = SqliteStore::open(&world.folder().join("throughput.db"))?;
     let outbox = Outbox::builder(store, hooks).limits(limits).pacing(pacing);
     let options = Options { listen: "127.0.0.1:0".parse()?, ..Options::default() };
@@ -81,6 +121,9 @@ async fn main() -> Result<()> {
         rate(events, delivered),
         rate(requests, delivered)
     );
+    for (when, (median, slowest)) in [("one at a time", quiet), ("under this load", stopwatch.read()?)] {
+        println!("instantiated in {median:.1} µs, 99 of 100 within {slowest:.1} µs, {when}");
+    }
     service.stop(GRACE).await;
     Ok(())
 }
