@@ -4,7 +4,7 @@ use super::{Misuse, printable};
 use anyhow::Result;
 use clap::Args;
 use host_harness::file;
-use host_harness::grant::{Builder, Egress, Exchange, Observer, Outcome, Route};
+use host_harness::grant::{Barred, Builder, Egress, Exchange, Observer, Outcome, Prohibited, Reason, Route};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -58,8 +58,12 @@ impl Observer for Denials {
         if let Outcome::Denied(denial) = &exchange.outcome {
             let why = denial.why.to_string();
             let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let remedy = match denial.why {
+                Reason::Address(Prohibited { why: Barred::Private, .. }) => ": say --private-network",
+                _ => "",
+            };
             if told.insert(why) {
-                eprintln!("{}", printable(&denial.to_string()));
+                eprintln!("{}{remedy}", printable(&denial.to_string()));
             }
         }
     }

@@ -291,6 +291,10 @@ impl Sending {
 
     fn no_credential(&self, error: &super::CredentialError) -> Failed {
         let why = error.to_string();
+        if let super::CredentialError::Prohibited { why: prohibited, .. } = error {
+            // A denial, which is logged as one.
+            return Failed { told: Box::new(error.to_guest()), why, prohibited: Some(prohibited.clone()) };
+        }
         match self.log(Note::new("credential.unavailable").with("why", &why)) {
             Ok(()) => Failed { told: Box::new(error.to_guest()), why, prohibited: None },
             Err(error) => Failed::new(error, why),

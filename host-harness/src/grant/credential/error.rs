@@ -1,6 +1,6 @@
 //! Why there is no credential to send, for people and for the guest.
 
-use crate::grant::client;
+use crate::grant::{Prohibited, client};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use std::path::PathBuf;
@@ -63,6 +63,14 @@ pub enum CredentialError {
         /// What it answered.
         why: String,
     },
+    /// The token endpoint is where the grant does not lead.
+    #[error("the token endpoint was not asked for the credential `{name}`: {why}")]
+    Prohibited {
+        /// The credential's name.
+        name: String,
+        /// Where it is.
+        why: Prohibited,
+    },
     /// The token endpoint could not be reached.
     #[error("the token endpoint could not be reached for the credential `{name}`: {0}", error)]
     Unreachable {
@@ -92,6 +100,7 @@ impl CredentialError {
                 Ok(reply)
             }
             Self::Unreachable { error, .. } => Err(client::copy(error)),
+            Self::Prohibited { .. } => Err(Error::DestinationIpProhibited),
             Self::Unavailable { .. } => Err(Error::DestinationUnavailable),
             _ => Err(Error::ConfigurationError),
         }

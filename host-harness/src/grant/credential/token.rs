@@ -1,7 +1,7 @@
 //! Tokens, by OAuth 2.0's client credentials (RFC 6749, section 4.4).
 
 use super::CredentialError;
-use crate::grant::client::error_of;
+use crate::grant::client::{error_of, prohibited};
 use crate::grant::egress::Egress;
 use http::{StatusCode, header};
 use secrecy::zeroize::Zeroizing;
@@ -71,7 +71,10 @@ pub(super) async fn fetch(
     egress: &Egress,
     most: usize,
 ) -> Result<Token, CredentialError> {
-    let unreachable = |error| CredentialError::Unreachable { name: name.to_owned(), error: error_of(&error) };
+    let unreachable = |error| match prohibited(&error) {
+        Some(why) => CredentialError::Prohibited { name: name.to_owned(), why: why.clone() },
+        None => CredentialError::Unreachable { name: name.to_owned(), error: error_of(&error) },
+    };
     let form = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "client_credentials")
         .append_pair("client_id", id.expose_secret())

@@ -228,13 +228,6 @@ impl Egress {
         self
     }
 
-    /// The same, with a name of the Internet: for a name of this machine in its place.
-    #[cfg(test)]
-    pub(crate) fn on_the_internet(mut self) -> Self {
-        self.addresses = Addresses::Public;
-        self
-    }
-
     /// Grants paths and queries of this length at most.
     pub(super) fn within(self, uri_bytes: usize) -> Self {
         Self { uri_bytes, ..self }

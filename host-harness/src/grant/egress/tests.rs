@@ -23,6 +23,8 @@ fn the_granted_origin_is_reached_in_every_spelling_that_means_it() {
         "https://dev.service-now.com:443/api/x",
         "https://dev.service-now.com:0443/api/x",
         "https://dev.service-now.com/api/",
+        // A fragment is nobody's but the reader's, and is not sent.
+        "https://dev.service-now.com/api/x#frag",
     ] {
         assert!(allowed(uri), "{uri}");
     }
@@ -138,6 +140,34 @@ fn a_path_is_below_a_granted_one_however_it_is_written() {
     }
     // What the `http` crate refuses to parse never reaches a judgement; if it ever parses, it is refused here.
     for uri in [&format!("{ORIGIN}/api\\..\\login.do"), &format!("{ORIGIN}*"), "*"] {
+        if let Ok(uri) = uri.parse::<Uri>() {
+            assert!(egress.judge(&Method::GET, &uri).is_err(), "{uri}");
+        }
+    }
+}
+
+/// What the `http` crate does not parse never reaches a judgement; if it ever parses one of these, it is refused here.
+#[test]
+fn what_one_reader_takes_for_another_host_passes_with_none() {
+    let egress = Egress::to(ORIGIN).unwrap();
+    for uri in [
+        "https:///api/x",
+        "https://evil.example#@dev.service-now.com/api/x",
+        "https://evil.example\\@dev.service-now.com/api/x",
+        "https://evil.example/@dev.service-now.com/api/x",
+        "https://dev.service-now.com",
+        "https://dev.service-now.com?/api/x",
+        "https://dev.service-now.com#/api/x",
+        "https://dev.service-now.com@evil.example:443/api/x",
+        "https://dev.service-now.com:8443@evil.example/api/x",
+        "https://dev.service-now.com:443:443/api/x",
+        "https://dev.service-now.com%2eevil.example/api/x",
+        "https://dev.service-now.com /api/x",
+        "https://dev.service-now.com\r\nhost: evil.example/api/x",
+        "https://[dev.service-now.com]/api/x",
+        "dev.service-now.com/api/x",
+        "dev.service-now.com:443",
+    ] {
         if let Ok(uri) = uri.parse::<Uri>() {
             assert!(egress.judge(&Method::GET, &uri).is_err(), "{uri}");
         }
