@@ -269,6 +269,22 @@ fn a_line_of_an_audit_log_that_is_none_is_a_no_of_verify_and_of_show_alike() -> 
     assert_eq!(audit(&["show", "log"])?.stdout.lines().count(), lines - 1);
     assert_eq!(audit(&["show", "nowhere"])?.code, 3);
     assert_eq!(audit(&["verify", "nowhere"])?.code, 3);
+
+    // Evidence is proved by the same log, so the same is said of it.
+    let evidence = |log: &str| {
+        harness(["evidence", "verify", "CHG0030001", "--settings", "servicenow.toml", "--credential", "sn=env:SN"])
+            .args(["--audit", log])
+            .env("SN", desk.ready["credential"].as_str().unwrap_or_default())
+            .within(desk.work.path())
+            .run()
+    };
+    let run = evidence("log")?;
+    assert_eq!(
+        (run.code, run.stdout.starts_with("not proved: line 2 of `log` is no audit entry: ")),
+        (1, true),
+        "{run:?}"
+    );
+    assert_eq!(evidence("nowhere")?.code, 3);
     Ok(())
 }
 

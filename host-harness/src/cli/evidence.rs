@@ -4,7 +4,7 @@ use super::{Exit, Misuse, printable, session, way::Way};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use host_harness::evidence::{self, VerifyError};
-use host_harness::grant::{AuditLog, Grant};
+use host_harness::grant::{AuditError, AuditLog, Grant};
 use host_harness::settings::Settings;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,7 +86,9 @@ impl Verify {
                 Ok(Exit::Done)
             }
             // What cannot be read proves nothing either way.
-            Err(error @ (VerifyError::Read(_) | VerifyError::Answer(_))) => Err(error.into()),
+            Err(
+                error @ (VerifyError::Read(_) | VerifyError::Answer(_) | VerifyError::Audit(AuditError::File { .. })),
+            ) => Err(error.into()),
             Err(error) => {
                 if self.json {
                     say!("{}", serde_json::json!({"difference": error.to_string()}));
