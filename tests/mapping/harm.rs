@@ -118,6 +118,20 @@ async fn a_mapping_that_eats_memory_is_blamed_and_the_record_is_made_without_it(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_that_grows_a_table_is_blamed_and_the_record_is_made_without_it() {
+    let grows = "(loop (drop (table.grow (ref.null func) (i32.const 1000))) (br 0))";
+    let harmed = Harmed::by(running(grows, "(table 1 funcref)"), "").await;
+    harmed.is_forgiven("the mapping reached the limit `table-elements`: 100000 elements");
+}
+
+/// It ends well by itself, and its answer lies beyond its memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_whose_answer_is_none_is_blamed_and_the_record_is_made_without_it() {
+    let harmed = Harmed::by(running("(return (i32.const -16))", ""), "").await;
+    harmed.is_forgiven("the mapping trapped: wasm trap: out of bounds memory access");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failing_mapping_fails_the_call_where_the_settings_say_so() {
     let harmed = Harmed::by(running("unreachable", ""), "[mapping]\non-error = \"fail\"").await;
     harmed.is_refused("the mapping trapped: wasm trap: wasm `unreachable` instruction executed");

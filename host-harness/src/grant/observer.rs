@@ -66,7 +66,7 @@ pub struct Usage {
     pub memory: usize,
     /// Requests, denied ones included.
     pub exchanges: usize,
-    /// Until the instance stood, in a store of its own: what a fresh sandbox costs.
+    /// Until the instance stood, in a store made for it: what a fresh sandbox costs.
     pub instantiation: Duration,
     /// Time, ServiceNow's included.
     pub took: Duration,

@@ -46,9 +46,9 @@ impl fmt::Debug for Plugin {
 /// One call in its store: `$plugin` is the instance, `$store` the store, `$call` what is done with them.
 macro_rules! call {
     ($self:ident, $hook:expr, $key:expr, |$plugin:ident, $store:ident| $call:expr) => {{
+        let began = Instant::now();
         let meter = Arc::new(Meter::new(Arc::clone(&$self.loaded.limits)));
         let mut store = $self.store(&meter, $key)?;
-        let began = Instant::now();
         let mut stood = None;
         let watched = {
             let work = async {

@@ -203,4 +203,5 @@ fn what_is_no_plugin_is_refused_before_it_is_compiled() {
     let small = Host::new(Limits { component_bytes: 100, ..Limits::default() }).unwrap();
     let large = small.load_bytes("`x.wasm`", whole).unwrap_err();
     assert!(matches!(large, LoadError::TooLarge { .. }), "{large}");
+    assert_eq!(large.blame(), Blame::Policy);
 }
