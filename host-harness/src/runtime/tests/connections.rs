@@ -1,6 +1,7 @@
 //! Where a granted name leads, and how long a connection may take to stand.
 
 use super::scene::{Scene, Setting};
+use crate::grant::Outcome;
 use crate::grant::tests::site::Site;
 use crate::runtime::CallError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -81,7 +82,12 @@ async fn of_many_addresses_those_are_tried_where_the_grant_leads() {
 async fn told(scheme: &str, address: SocketAddr) -> String {
     let setting = Scene::setting().way(&format!("{scheme}://{address}"), |grant| grant);
     let scene = setting.limits(|limits| limits.connect_timeout = Duration::from_millis(200)).start().await;
-    scene.run(&format!("send\tGET\t{scheme}\t{address}\t/api/x")).await.unwrap()
+    let told = scene.run(&format!("send\tGET\t{scheme}\t{address}\t/api/x")).await.unwrap();
+    // By the limit, and not because the system gave up before.
+    let seen = scene.watched.exchanges.lock().unwrap();
+    let Some(Outcome::Failed(why)) = seen.last().map(|exchange| &exchange.outcome) else { panic!("{seen:?}") };
+    assert!(!why.contains("os error"), "{why}");
+    told
 }
 
 #[cfg(target_os = "linux")]
