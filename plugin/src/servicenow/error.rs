@@ -115,7 +115,7 @@ impl Kind {
         match self {
             Self::EgressDenied => ("host.egress-denied", Configure,
                 "the host does not let the plugin send this request",
-                "grant the instance's origin to the plugin, and check `instance.url` in the settings"),
+                "see in the host's audit log which rule it was, and grant that, or correct `instance.url` in the settings"),
             Self::CredentialUnavailable => ("host.credential-unavailable", Configure,
                 "the host has no credential for this instance",
                 "give the host the credential that `instance.credential` names, such as with --credential NAME=env:VARIABLE; the host's audit log says what happened"),
