@@ -52,6 +52,7 @@ struct Tokens {
     life: u64,
     reply: Option<(StatusCode, String)>,
     end: String,
+    trickles: bool,
     /// The only one that gets tokens; none lets every client have them.
     secret: Option<String>,
 }
@@ -97,6 +98,11 @@ impl Site {
     /// What each token ends with.
     pub fn tokens_end_with(&self, end: &str) {
         self.state.tokens.lock().unwrap().end = end.into();
+    }
+
+    /// Whether a token comes byte by byte, and never whole.
+    pub fn token_trickles(&self, trickles: bool) {
+        self.state.tokens.lock().unwrap().trickles = trickles;
     }
 
     /// What it says that it was sent.
@@ -218,6 +224,9 @@ fn token(state: &Shared, form: &[u8]) -> Response {
     if tokens.secret.is_some() && tokens.secret.as_deref() != sent.as_deref() {
         let body = Body::from(r#"{"error_description":"access_denied","error":"invalid_client"}"#);
         return Response::builder().status(StatusCode::UNAUTHORIZED).body(body).unwrap();
+    }
+    if tokens.trickles {
+        return Response::new(Body::new(Trickle(tokio::time::interval(TRICKLE))));
     }
     tokens.given += 1;
     let body = format!(

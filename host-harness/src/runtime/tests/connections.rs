@@ -3,7 +3,7 @@
 use super::scene::{Scene, Setting};
 use crate::grant::Outcome;
 use crate::grant::tests::site::Site;
-use crate::runtime::CallError;
+use crate::runtime::{CallError, limits::Limits};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -100,6 +100,22 @@ async fn a_server_that_takes_no_connection_is_waited_for_so_long() {
     let address = listener.local_addr().unwrap();
     let _first = tokio::net::TcpStream::connect(address).await.unwrap();
     assert_eq!(told("http", address).await, "ErrorCode::ConnectionTimeout");
+}
+
+#[tokio::test]
+async fn a_token_that_never_comes_whole_is_waited_for_so_long_and_fetched_anew_the_next_time() {
+    let credential = r#"{"client-id": "id", "client-secret": "canary-9d"}"#;
+    // Much for a token that comes, however busy this machine is.
+    let brief = |limits: &mut Limits| {
+        limits.connect_timeout = Duration::from_secs(1);
+        limits.reply_timeout = Duration::from_secs(1);
+    };
+    let scene = Scene::setting().credential(credential).limits(brief).start().await;
+    scene.site.token_trickles(true);
+    assert_eq!(scene.get("/api/x").await.unwrap(), "ErrorCode::HttpResponseTimeout");
+    assert!(scene.site.seen("/api/").is_empty(), "nothing is sent without it");
+    scene.site.token_trickles(false);
+    assert!(scene.get("/api/x").await.unwrap().starts_with("200 "));
 }
 
 #[tokio::test]
