@@ -6,7 +6,7 @@ use crate::settings::Close;
 use crate::{cmdb, evidence, gate, incident};
 use itsm_contract::answers::{Deployment, Item};
 use itsm_contract::events::{DeployEvent, DeployPhase};
-use itsm_contract::types::{Failure, Verdict};
+use itsm_contract::types::{Failure, Problem, Verdict};
 
 /// Gates a deployment that is about to start, and records one that has moved. What could not be done is told, and a
 /// redelivery does only that.
@@ -16,6 +16,8 @@ use itsm_contract::types::{Failure, Verdict};
 /// unfinished instead.
 pub fn on_deploy(plugin: &Plugin, event: &DeployEvent) -> Result<Deployment, Failure> {
     crate::event::check_deployment(event)?;
+    // Nothing is done, or linked, by a gate of other work.
+    change::handed_back(plugin, Work::Deployment(event))?;
     let mut answer = Deployment { gate: None, items: Vec::new(), resolved: Vec::new(), unfinished: Vec::new() };
     match &event.phase {
         DeployPhase::Requested => {
@@ -96,6 +98,7 @@ fn follow(plugin: &Plugin, event: &DeployEvent, items: Option<&[Item]>) -> Resul
 }
 
 fn start(plugin: &Plugin, event: &DeployEvent, held: Held) -> Result<Held, Failure> {
+    uncleared(plugin, event, &held, "started")?;
     if is_unapproved_by_policy(plugin, event, &held) {
         let text = format!("{} started by policy: nobody had approved it.", Work::Deployment(event).title());
         change::note(plugin, &held, &text, &event.delivery.key)?;
@@ -106,6 +109,7 @@ fn start(plugin: &Plugin, event: &DeployEvent, held: Held) -> Result<Held, Failu
 
 /// What was done without an approval is noted: ServiceNow lets no change that nobody approved move through its states.
 fn end(plugin: &Plugin, event: &DeployEvent, held: Held, ending: &Ending) -> Result<(), Failure> {
+    uncleared(plugin, event, &held, &ending.notes)?;
     let key = &event.delivery.key;
     // Never: a change that several deployments share is a person's to close.
     let is_closed_here = plugin.settings().change.close != Close::Never;
@@ -115,6 +119,28 @@ fn end(plugin: &Plugin, event: &DeployEvent, held: Held, ending: &Ending) -> Res
         change::note(plugin, &held, &ending.notes, key)?;
     }
     Ok(())
+}
+
+/// Work that went on though its gate said otherwise moves no change: it is noted, and told.
+///
+/// # Errors
+/// `Refused` where the gate that is handed back does not say proceed.
+fn uncleared(plugin: &Plugin, event: &DeployEvent, held: &Held, what: &str) -> Result<(), Failure> {
+    let Some(gate) = event.gate.as_ref().filter(|gate| !matches!(gate.verdict, Verdict::Proceed(_))) else {
+        return Ok(());
+    };
+    let said = if matches!(gate.verdict, Verdict::Pause(_)) { "wait" } else { "give up" };
+    let title = Work::Deployment(event).title();
+    let number = &held.change.number;
+    change::note(plugin, held, &format!("{title} went on though its gate said {said}: {what}"), &event.delivery.key)?;
+    Err(Failure::Refused(Problem {
+        code: "change.not-cleared".into(),
+        summary: format!("{title} went on though the gate of {number} said {said}"),
+        remedy:
+            "hand back the last gate, and start no work before it says proceed; a person has to look at this change"
+                .into(),
+        detail: None,
+    }))
 }
 
 /// Whether work was let through though its change request allows none: gates are switched off, or the policy decided.
@@ -142,5 +168,5 @@ fn ending(event: &DeployEvent, is_success: bool, why: Option<&str>) -> Ending {
     };
     let digest = event.build.image.digest.as_deref().map(|digest| format!("\nArtifact: {digest}")).unwrap_or_default();
     let deployment = change::deployment_line(&event.deployment_id);
-    Ending { is_success, notes: format!("{outcome}\n{deployment}{systems}{digest}") }
+    Ending { is_success, notes: format!("{outcome}\n{deployment}{systems}{digest}"), mark: deployment }
 }

@@ -75,10 +75,10 @@ impl Identity {
         correlation_id.split('/').nth(2) == Some(sys_id)
     }
 
-    /// Whether a `correlation_id` is that of a change request for the build with this [mark](build_mark).
-    pub fn is_of_build(correlation_id: &str, mark: &str) -> bool {
-        let mut parts = correlation_id.split('/').skip(1);
-        parts.next() == Some(Purpose::BuildChange.name()) && parts.nth(1) == Some(mark)
+    /// The [mark](build_mark) of the build whose change request carries this `correlation_id`.
+    pub fn build(correlation_id: &str) -> Option<&str> {
+        let mut parts = correlation_id.strip_prefix(OURS)?.split('/');
+        (parts.next() == Some(Purpose::BuildChange.name())).then(|| parts.nth(1)).flatten()
     }
 }
 
@@ -137,12 +137,12 @@ mod tests {
         let identity = Identity::of_build_change("acme", "b-1", "build-1");
         assert!(identity.correlation_id.len() <= 100);
         assert!(Identity::names(&identity.correlation_id, &identity.sys_id));
-        assert!(Identity::is_of_build(&identity.correlation_id, &build_mark("acme", "build-1")));
+        assert!(Identity::build(&identity.correlation_id) == Some(&build_mark("acme", "build-1")));
         for (tenant, build) in [("acme", "build-2"), ("umbrella", "build-1")] {
-            assert!(!Identity::is_of_build(&identity.correlation_id, &build_mark(tenant, build)));
+            assert_ne!(Identity::build(&identity.correlation_id), Some(&*build_mark(tenant, build)));
         }
         let deployment = Identity::derive("acme", Purpose::DeployChange, "build-1");
-        assert!(!Identity::is_of_build(&deployment.correlation_id, &build_mark("acme", "build-1")));
+        assert_eq!(Identity::build(&deployment.correlation_id), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ async fn an_edit_between_the_approval_and_the_next_look_stops_the_work_until_it_
     work.edit(json!({"start_date": text(now()? - HOUR)?, "end_date": text(now()? + HOUR)?})).await?;
     let waits = waits_for(work.look().await?);
     let words = "approval again, or the edit undone: since it was asked for, somebody edited the planned window";
-    assert_eq!(waits, words);
+    assert!(waits.starts_with(words), "{waits}");
     work.edit(json!({"start_date": "", "end_date": ""})).await?;
     assert!(proceeds(work.look().await?), "{:?}", work.waiting.last);
     Ok(())
@@ -36,10 +36,9 @@ async fn a_comment_of_an_approver_after_an_edit_approves_nothing() -> Result<()>
     let comment = json!({"comments": "mind the window"});
     world.person("beth.anglin")?.update("sysapproval_approver", row.get("sys_id"), comment).await?;
     let gate = deploy(&world, DeployPhase::Requested, &work.waiting.last).await?.gate.context("no gate")?;
-    assert_eq!(
-        waits_for(&gate.verdict),
-        "approval again, or the edit undone: since it was given, somebody edited the planned window"
-    );
+    let waits = waits_for(&gate.verdict);
+    let words = "approval again, or the edit undone: since it was given, somebody edited the planned window";
+    assert!(waits.starts_with(words), "{waits}");
     Ok(())
 }
 

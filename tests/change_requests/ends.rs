@@ -3,6 +3,7 @@
 use super::work::{Work, deploy, now, proceeds, request, waits_for};
 use super::{CHANGES_ALONE, HOUR};
 use anyhow::{Context as _, Result, ensure};
+use host_harness::servicenow::Fault;
 use itsm_contract::events::{BuildOutcome, BuildResult, DeployEvent, DeployPhase, Shortfall};
 use itsm_contract::types::{Failure, Gate, Verdict};
 use tests::{World, event};
@@ -159,11 +160,30 @@ async fn a_second_deployment_of_a_build_whose_change_is_closed_asks_for_its_own(
     let change = gate.change.as_ref().context("no change")?;
     assert_ne!(change.id, work.change()?.id);
     world.person("beth.anglin")?.approve(&change.id, "go").await?;
-    assert!(proceeds(&tell(&second).await?.verdict));
+    let gate = tell(&second).await?;
+    assert!(proceeds(&gate.verdict));
     for phase in [DeployPhase::Started, DeployPhase::Succeeded] {
         tell(&deployment("second", phase, &gate)?).await?;
     }
     assert_eq!(world.made("change_request").len(), 2);
     assert!(world.made("change_request").iter().all(|record| record.get("state") == "3"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_waited_too_long_is_given_up_though_its_change_may_not_be_cancelled() -> Result<()> {
+    let settings = format!("{CHANGES_ALONE}[approval]\ntimeout = \"2h\"\non-timeout = \"cancel\"");
+    let world = World::builder().settings(&settings).start().await?;
+    let mut work = Work::ask(&world, &request("may not be cancelled")?).await?;
+    work.waiting.since -= 3 * HOUR;
+    world.servicenow.fault(Fault::on("/api/now/table/change_request/*").method("PATCH").status(403));
+    match work.look().await? {
+        Verdict::Cancel(why) => {
+            assert!(why.contains("waited too long") && why.contains("cancel it in ServiceNow"), "{why}");
+        }
+        other => anyhow::bail!("{other:?}"),
+    }
+    assert_ne!(work.record()?.get("state"), "4");
+    assert!(std::fs::read_to_string(world.audit())?.contains("change.not-cancelled"));
     Ok(())
 }

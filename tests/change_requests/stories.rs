@@ -104,10 +104,11 @@ pub fn stories() -> Vec<Story> {
                 succeeded(),
                 Another(DeployPhase::Requested),
                 Approve,
+                Another(DeployPhase::Requested),
                 Another(DeployPhase::Started),
                 Another(DeployPhase::Succeeded),
             ],
-            "pause",
+            "proceed",
         ),
         Story::new("timed out and paused", [Ask, Look], "pause").late().with("[approval]\ntimeout = \"2h\""),
         Story::new("timed out and cancelled", [Ask, Look], "cancel")

@@ -5,6 +5,7 @@
 
 use super::cursor::Cursor;
 use crate::change::Change;
+use crate::gate;
 use crate::gate::beside::Beside;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Record};
@@ -110,7 +111,7 @@ impl<'a> Look<'a> {
         lists.push(super::read::by_id(&ids));
         let mut answers = self.plugin.client().lists(&lists)?;
         let rows = answers.pop().unwrap_or_else(|| Ok(Vec::new()))?;
-        let beside = Beside::of(&lists, answers)?;
+        let beside = Beside::of(&lists, answers)?.whole(self.plugin, &ids)?;
         let rows = self.found(&ids, rows);
         self.newest_of(&rows);
         self.note(&rows);
@@ -118,8 +119,12 @@ impl<'a> Look<'a> {
         let due = self.due();
         // An approver's answer need not touch the change: while any is waited for, it is looked at.
         let is_asked = |row: &Record| row.text("approval") == "requested";
+        // Nor need the edit, or its undoing, for which an approved one waits.
+        let is_held =
+            |look: &Self, id: &str| look.waiting.get(id).into_iter().flatten().any(|work| gate::is_held(&work.last));
         let is_news = |look: &Self, row: &Record| {
-            is_sweep || is_asked(row) || due.contains(&*row.text("sys_id")) || !look.has_seen(row)
+            let id = &*row.text("sys_id");
+            is_sweep || is_asked(row) || is_held(look, id) || due.contains(id) || !look.has_seen(row)
         };
         let rows: Vec<&Record> = rows.iter().filter(|row| is_news(self, row)).collect();
         let changes = self.changes(&rows);

@@ -22,6 +22,8 @@ pub struct Ending {
     pub is_success: bool,
     /// What happened, for people.
     pub notes: String,
+    /// What of the notes says which work it was.
+    pub mark: String,
 }
 
 impl Ending {
@@ -44,11 +46,15 @@ pub fn implement(plugin: &Plugin, held: Held, key: &str) -> Result<Held, Failure
 }
 
 /// Work has ended: from wherever the change stands to Closed, one state at a time. One that is closed already stays as it
-/// is.
+/// is; where other work closed it, the end of this one is noted.
 ///
 /// # Errors
 /// `Refused` where the change does not allow work, or ServiceNow does not let it move.
 pub fn finish(plugin: &Plugin, held: Held, ending: &Ending, key: &str) -> Result<Held, Failure> {
+    if held.change.state == State::Closed && !held.change.close_notes.contains(&ending.mark) {
+        note(plugin, &held, &ending.notes, key)?;
+        return Ok(held);
+    }
     let mut held = implement(plugin, held, key)?;
     if held.change.state == State::Implement {
         let mut fields = Map::new();

@@ -22,7 +22,14 @@ pub fn handed_back<'a>(plugin: &Plugin, work: Work<'a>) -> Result<Option<&'a Tic
         return Ok(None);
     }
     let own = work.identity(plugin).correlation_id;
-    let is_own = ticket.key.as_deref().is_none_or(|key| key == own);
+    let key = ticket.key.as_deref();
+    let is_own = key.is_none_or(|key| key == own);
+    if !is_own && key.and_then(Identity::build) != Some(&plugin.build_mark(work.build())) {
+        return Err(invalid(
+            "gate",
+            "was answered for other work: hand back the last gate of this work, or of its build",
+        ));
+    }
     let is_shared = plugin.settings().change.close != Close::AfterBuild;
     Ok((is_own || is_shared).then_some(ticket))
 }
@@ -40,7 +47,7 @@ pub fn of_build<'a>(
 ) -> Result<Option<&'a Ticket>, Failure> {
     let Some(ticket) = &gate.change else { return Ok(None) };
     match Seal::carried_by(gate) {
-        Some(seal) if seal.is_for(&plugin.build_mark(build)) => Ok(Some(ticket)),
+        Some(seal) if seal.build() == plugin.build_mark(build) => Ok(Some(ticket)),
         Some(_) => Err(invalid("gate", &format!("was not answered for the build {}: hand back its own", build.id))),
         // It has no seal. A record of ours says itself what it is for.
         None if matches!(gate.verdict, Verdict::Cancel(_)) => match ticket.key.is_some() || may_give_up {
@@ -70,7 +77,7 @@ impl Held {
     /// As [`of`](Self::of).
     pub fn of_build(self, plugin: &Plugin, build: &Build) -> Result<Self, Failure> {
         let key = &self.change.correlation_id;
-        if !key.starts_with(OURS) || Identity::is_of_build(key, &plugin.build_mark(build)) {
+        if !key.starts_with(OURS) || Identity::build(key) == Some(&plugin.build_mark(build)) {
             return Ok(self);
         }
         Err(Failure::Refused(Problem {

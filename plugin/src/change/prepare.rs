@@ -12,8 +12,8 @@ use crate::transport::Method;
 use itsm_contract::types::{Failure, Schedule, Ticket};
 use serde_json::{Value, json};
 
-/// Affected configuration items read of one change.
-pub const ITEMS_LIMIT: usize = 1000;
+/// Affected configuration items of one request: what ServiceNow gives at most without being asked for more.
+const ITEMS_LIMIT: usize = 10_000;
 
 /// What a change waits for that asks for a slot and names no configuration item.
 const NO_ITEM: &str = "a configuration item, without which ServiceNow finds no free slot: name one, or plan it by hand";
@@ -199,6 +199,7 @@ fn words(task: &str, worker: &Value) -> String {
 
 /// The worker that such words name.
 fn worker_in(words: &str) -> Option<&str> {
-    let id = words.rsplit_once(" (worker ")?.1.strip_suffix(')')?;
+    // No words of other people's begin so.
+    let id = words.strip_prefix("ServiceNow to ")?.rsplit_once(" (worker ")?.1.strip_suffix(')')?;
     crate::plugin::is_sys_id(id).then_some(id)
 }

@@ -27,7 +27,7 @@ fn record(plugin: &Plugin, event: &BuildResult, ticket: &Ticket) -> Result<(), F
             let digest = image.digest.as_deref().map(|digest| format!(" Artifact: {digest}")).unwrap_or_default();
             let notes = format!("{what} passed.{digest}");
             if close == Close::AfterBuild {
-                finish(plugin, held, &Ending { is_success: true, notes }, key)?;
+                finish(plugin, held, &Ending { is_success: true, notes, mark: what }, key)?;
             } else {
                 note(plugin, &held, &notes, key)?;
             }
@@ -35,7 +35,7 @@ fn record(plugin: &Plugin, event: &BuildResult, ticket: &Ticket) -> Result<(), F
         BuildOutcome::Failed(why) => {
             let notes = format!("{what} failed: {why}");
             match close {
-                Close::AfterBuild => drop(finish(plugin, held, &Ending { is_success: false, notes }, key)?),
+                Close::AfterBuild => drop(finish(plugin, held, &Ending { is_success: false, notes, mark: what }, key)?),
                 // Nothing will be deployed, so nothing else would ever end it.
                 Close::AfterDeployment => drop(give_up(plugin, held, &notes, key)?),
                 Close::Never => drop(note(plugin, &held, &notes, key)?),

@@ -7,7 +7,7 @@ use crate::change::prepare::items_of;
 use crate::change::{Answer, Change, Kind};
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, List, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Changes whose rows are read by one list: longer ones make addresses that front ends refuse.
 const CHUNK: usize = 50;
@@ -17,6 +17,10 @@ const CHUNK: usize = 50;
 pub struct Beside {
     approvers: BTreeMap<String, Vec<Row>>,
     items: BTreeMap<String, Vec<Affected>>,
+    /// A list of items was full: some may be missing.
+    is_cut: bool,
+    /// Changes with more items than a list brings.
+    unknown: BTreeSet<String>,
 }
 
 impl Beside {
@@ -29,7 +33,27 @@ impl Beside {
             changes.clone().filter(|change| is_asked(change)).map(|change| &*change.sys_id).collect();
         let ready: Vec<&str> = changes.filter(|change| may_proceed(change)).map(|change| &*change.sys_id).collect();
         let lists: Vec<List> = Self::lists(&asked, &ready);
-        Self::of(&lists, plugin.client().lists(&lists)?)
+        Self::of(&lists, plugin.client().lists(&lists)?)?.whole(plugin, &ready)
+    }
+
+    /// As this one, with the items of `ready` read one change at a time where a list of them was full.
+    ///
+    /// # Errors
+    /// Where ServiceNow cannot be asked.
+    pub fn whole(mut self, plugin: &Plugin, ready: &[&str]) -> Result<Self, Error> {
+        if !std::mem::take(&mut self.is_cut) {
+            return Ok(self);
+        }
+        self.items.clear();
+        for change in ready {
+            let lists = [items_of(&[change])];
+            let one = Self::of(&lists, plugin.client().lists(&lists)?)?;
+            self.items.extend(one.items);
+            if one.is_cut {
+                self.unknown.insert((*change).to_owned());
+            }
+        }
+        Ok(self)
     }
 
     /// The lists that answer for these changes.
@@ -46,6 +70,7 @@ impl Beside {
         for (list, answer) in lists.iter().zip(answers) {
             match (list.table, answer) {
                 ("task_ci", Ok(rows)) => {
+                    beside.is_cut |= rows.len() >= list.limit;
                     for row in rows {
                         let items = beside.items.entry(row.text("task").into_owned()).or_default();
                         items.push(Affected {
@@ -77,9 +102,10 @@ impl Beside {
         self.approvers.values().map(Vec::len).sum()
     }
 
-    /// The affected configuration items of one change.
-    pub fn items(&self, change: &str) -> &[Affected] {
-        self.items.get(change).map(Vec::as_slice).unwrap_or_default()
+    /// The affected configuration items of one change; none where there are too many to read: an edit of them does not show.
+    pub fn items(&self, change: &str) -> Option<&[Affected]> {
+        let is_known = !self.unknown.contains(change);
+        is_known.then(|| self.items.get(change).map(Vec::as_slice).unwrap_or_default())
     }
 }
 

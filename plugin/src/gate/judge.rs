@@ -49,6 +49,8 @@ pub enum Decision {
         expires_at: Option<Timestamp>,
         /// When it is worth asking again.
         check_after: Timestamp,
+        /// Somebody or something said wait: no policy goes on.
+        is_held: bool,
     },
     /// It is given up.
     Stop {
@@ -75,7 +77,9 @@ pub fn judge(facts: &Facts, policy: &Policy, now: Timestamp) -> Decision {
         return Decision::Proceed { reason: "approval gates are switched off".into(), by_policy: true };
     }
     let change = facts.change;
-    if change.approval == Answer::Rejected {
+    // One that waits for approval to be asked for again waits no more once the change has ended.
+    let is_final = policy.on_rejected == OnRejected::Cancel || !change.state.is_over();
+    if change.approval == Answer::Rejected && is_final {
         return rejected(facts, policy);
     }
     if change.state.is_over() {
@@ -103,6 +107,7 @@ fn rejected(facts: &Facts, policy: &Policy) -> Decision {
             reasons: vec![format!("{reason}; ask for approval again in ServiceNow")],
             expires_at: None,
             check_after: policy.check_after,
+            is_held: true,
         },
     }
 }
@@ -136,7 +141,11 @@ fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
     if policy.window {
         match (change.start, change.end) {
             (_, Some(end)) if end <= now => {
-                obstacles.push(Obstacle::Halt(format!("the planned window ended at {}: plan it again", at(end))));
+                let again = match may_proceed(change) {
+                    true => format!("have a new one approved, or {}", anew(change)),
+                    false => "plan it again".into(),
+                };
+                obstacles.push(Obstacle::Halt(format!("the planned window ended at {}: {again}", at(end))));
             }
             (Some(start), _) if now < start => {
                 obstacles.push(Obstacle::Later(format!("the planned start at {}", at(start)), start));
@@ -150,8 +159,15 @@ fn obstacles(facts: &Facts, policy: &Policy, now: Timestamp) -> Vec<Obstacle> {
     if let Some((was, is)) = facts.exchanged {
         obstacles.push(Obstacle::Halt(format!("approval of the artifact {is}: it was asked for {was}")));
     }
-    obstacles.extend(facts.edited.map(|words| Obstacle::Halt(words.to_owned())));
+    if let Some(words) = facts.edited {
+        obstacles.push(Obstacle::Halt(format!("{words}; or {}", anew(change))));
+    }
     obstacles
+}
+
+/// What is left where ServiceNow asks for no approval again: from Scheduled its stock rules lead back to New for nobody.
+fn anew(change: &Change) -> String {
+    format!("cancel {} and have the work requested anew", change.number)
 }
 
 /// What is missing of an approval; empty where it is complete.
@@ -219,6 +235,7 @@ fn wait(change: &Change, obstacles: Vec<Obstacle>, policy: &Policy, now: Timesta
         reasons,
         expires_at: policy.expires_at.filter(|_| may_expire),
         check_after: start.filter(|start| is_answered && *start < policy.check_after).unwrap_or(policy.check_after),
+        is_held: is_halted,
     }
 }
 

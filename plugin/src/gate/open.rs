@@ -1,10 +1,12 @@
 //! A gate from its facts to the host's answer.
 
+use super::away::unreachable;
 use super::beside::{Beside, may_proceed};
 use super::judge::{Decision, Facts, judge};
 use super::policy::Policy;
 use super::seal::{Affected, Seal};
 use crate::change::{self, Answer, Change, Held, Kind, Made, State, Work, prepare};
+use crate::identity::Identity;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind as ErrorKind, Record};
 use crate::settings::OnTimeout;
@@ -121,15 +123,22 @@ pub fn decide(
     let items = beside.items(&change.sys_id);
     let exchanged = change.artifact().zip(asked.artifact).filter(|(was, is)| was != is);
     let artifact = asked.artifact.or(change.artifact()).filter(|_| exchanged.is_none());
-    let last = asked.last.and_then(|last| sealed(last, change));
-    let now = match (asked.build, &last) {
-        (Some(build), _) => Seal::of(change, items, artifact).for_build(plugin.build_mark(build)),
-        (None, Some(last)) => Seal::of(change, items, artifact).for_build_of(last),
-        (None, None) => Seal::of(change, items, artifact),
-    };
+    let carried = asked.last.and_then(Seal::carried_by);
+    let build = asked.build.map(|build| plugin.build_mark(build));
+    let build = build.or_else(|| carried.as_ref().map(|carried| carried.build().to_owned()));
+    let build = build.or_else(|| Identity::build(&change.correlation_id).map(str::to_owned)).unwrap_or_default();
+    let now = Seal::of(change, build, items, artifact);
+    let last = carried.filter(|_| asked.last.is_some_and(|last| is_of(last, change)));
+    let items = items.unwrap_or_default();
     // Nobody can approve a standard change anew, and one that is not approved now waits for that anyhow.
     let is_judged = may_proceed(change) && change.kind != Kind::Standard;
-    let edited = last.as_ref().filter(|_| is_judged).and_then(|last| last.edited(&now, change, items));
+    let compared = last.as_ref().filter(|_| is_judged).and_then(|last| last.compare(&now, change, items));
+    if let Some(unseen) =
+        compared.as_ref().map(|compared| compared.unseen.join(", ")).filter(|unseen| !unseen.is_empty())
+    {
+        plugin.audit("gate.edit-approved", asked.key, Some(&held.ticket), &[("edited", &unseen)]);
+    }
+    let (approved, edited) = compared.and_then(|compared| Some((compared.approved, compared.edited?))).unzip();
     let policy = Policy::of(plugin, asked.since);
     let facts = Facts {
         change,
@@ -137,19 +146,19 @@ pub fn decide(
         conflicts: &conflicts(plugin, change, items, &policy)?,
         preparing,
         conditions: &conditions(plugin, change),
-        edited: edited.as_ref().map(|edited| edited.words.as_str()),
+        edited: edited.as_deref(),
         exchanged,
     };
-    let decision = judge(&facts, &policy, plugin.now());
-    if let Decision::Stop { reason, is_timeout: true } = &decision {
-        change::give_up(plugin, held.clone(), reason, asked.key)?;
+    let mut decision = judge(&facts, &policy, plugin.now());
+    if let Decision::Stop { reason, is_timeout: true } = &mut decision {
+        give_up(plugin, held, reason, asked.key)?;
     }
-    let seal = match (edited, last) {
-        (Some(edited), _) => edited.approved,
+    let seal = match (approved, last) {
+        (Some(approved), _) => approved,
         (None, Some(last)) => last.next(now, change),
         (None, None) => now,
     };
-    let verdict = verdict(decision, &seal);
+    let verdict = verdict(decision, seal);
     audit(plugin, held, asked, &verdict);
     Ok(Gate {
         change: Some(held.ticket.clone()),
@@ -203,70 +212,40 @@ fn window(change: &Change) -> Option<Window> {
     is_planned.then(|| Window { start: change.start.unwrap_or(0), end: change.end.unwrap_or(END_OF_TIME) })
 }
 
-/// The gate when ServiceNow cannot be asked and the time to answer is over: the policy decides. None before that.
-pub fn unreachable(plugin: &Plugin, change: Option<&Ticket>, asked: &Asked, failure: &Failure) -> Option<Gate> {
-    let policy = Policy::of(plugin, asked.since);
-    if !policy.is_expired(plugin.now()) {
-        return None;
-    }
-    let why = failure.problem().summary.clone();
-    let verdict = match policy.on_timeout {
-        OnTimeout::Pause => Verdict::Pause(Pause {
-            waiting_for: [format!("ServiceNow: {why}"), "the time to answer is over".into()]
-                .into_iter()
-                .chain(asked.last.map(kept).unwrap_or_default())
-                .collect(),
-            check_after: policy.check_after,
-            expires_at: policy.expires_at,
-        }),
-        OnTimeout::Cancel => Verdict::Cancel(format!("ServiceNow gave no answer in time: {why}")),
-        OnTimeout::Proceed => Verdict::Proceed(Clearance {
-            reason: format!("ServiceNow gave no answer in time ({why}), and the settings let work proceed"),
-            by_policy: true,
-            seal: asked.last.and_then(Seal::carried_by).map(|seal| seal.text()),
-        }),
-    };
-    let facts = [("because", why.as_str()), ("state", "unknown")];
-    plugin.audit(action(&verdict), asked.key, change, &facts);
-    let last = asked.last;
-    Some(Gate {
-        change: change.cloned(),
-        verdict,
-        approvals: last.map(|gate| gate.approvals.clone()).unwrap_or_default(),
-        window: last.and_then(|gate| gate.window.clone()),
-    })
-}
-
-/// Of the words of the last gate those that a later look goes on from: its seal, and the workers that it waits for.
-fn kept(last: &Gate) -> Vec<String> {
-    let workers = match &last.verdict {
-        Verdict::Pause(pause) => {
-            pause.waiting_for.iter().filter(|words| prepare::names_worker(words)).cloned().collect()
+/// Gives up the change of work that waited too long. One that ServiceNow does not let go stays, and the reason says so.
+fn give_up(plugin: &Plugin, held: &Held, reason: &mut String, key: &str) -> Result<(), Failure> {
+    match change::give_up(plugin, held.clone(), reason, key) {
+        Ok(_) => Ok(()),
+        Err(Failure::Retry(later)) => Err(Failure::Retry(later)),
+        Err(failure) => {
+            let why = &failure.problem().summary;
+            plugin.audit("change.not-cancelled", key, Some(&held.ticket), &[("because", why)]);
+            reason.push_str(&format!("; cancel it in ServiceNow: {why}"));
+            Ok(())
         }
-        _ => Vec::new(),
-    };
-    workers.into_iter().chain(Seal::carried_by(last).map(|seal| seal.words())).collect()
+    }
 }
 
-/// The seal of the last gate, where that was of this change.
-fn sealed(last: &Gate, change: &Change) -> Option<Seal> {
-    last.change.as_ref().filter(|ticket| ticket.id == change.sys_id).and_then(|_| Seal::carried_by(last))
+/// Whether a gate was of this change. Where an instance gives our records ids of its own, another of them may count by now.
+fn is_of(last: &Gate, change: &Change) -> bool {
+    let ticket = last.change.as_ref();
+    ticket.is_some_and(|ticket| ticket.id == change.sys_id || ticket.key.as_ref() == Some(&change.correlation_id))
 }
 
-fn verdict(decision: Decision, seal: &Seal) -> Verdict {
+fn verdict(decision: Decision, seal: Seal) -> Verdict {
     match decision {
         Decision::Proceed { reason, by_policy } => {
-            Verdict::Proceed(Clearance { reason, by_policy, seal: Some(seal.text()) })
+            Verdict::Proceed(Clearance { reason, by_policy, seal: Some(seal.held(false).text()) })
         }
-        Decision::Wait { mut reasons, expires_at, check_after } => {
-            reasons.push(seal.words());
+        Decision::Wait { mut reasons, expires_at, check_after, is_held } => {
+            reasons.push(seal.held(is_held).words());
             Verdict::Pause(Pause { waiting_for: reasons, check_after, expires_at })
         }
         Decision::Stop { reason, .. } => Verdict::Cancel(reason),
     }
 }
 
-fn action(verdict: &Verdict) -> &'static str {
+pub(super) fn action(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Proceed(clearance) if clearance.by_policy => "gate.proceed-by-policy",
         Verdict::Proceed(_) => "gate.proceed",

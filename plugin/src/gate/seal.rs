@@ -18,8 +18,15 @@ const VERSION: &str = "2";
 /// In place of the time of an approval that is not given yet.
 const ASKED: &str = "asked";
 
+/// After the time: somebody or something said wait, so that no policy lets the work go on.
+const HELD: &str = "-held";
+
 /// A part that was not known when the seal was made: it cannot have been edited.
 const UNKNOWN: &str = "--------";
+
+/// How the words of a pause begin that carry a seal. They are its last line, behind all that other people wrote.
+const WORDS: [&str; 2] =
+    ["the change to stay as it was asked for (seal ", "the change to stay as it was approved (seal "];
 
 /// What a seal is about, in its order.
 const PARTS: [&str; 5] =
@@ -54,43 +61,54 @@ pub struct Affected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
     stage: Stage,
-    /// The build, by its [mark](crate::plugin::Plugin::build_mark); empty where it is not known.
+    is_held: bool,
+    /// The build, by its [mark](crate::plugin::Plugin::build_mark).
     build: String,
     parts: [String; PARTS.len()],
 }
 
 impl Seal {
-    /// What this change says now. `items` are those affected, `artifact` is the digest of what it is for, where that is
-    /// known.
-    pub fn of(change: &Change, items: &[Affected], artifact: Option<&str>) -> Self {
+    /// What this change says now, for the build with this mark. `items` are those affected and `artifact` is the digest of what it
+    /// is for, where they are known.
+    pub fn of(change: &Change, build: String, items: Option<&[Affected]>, artifact: Option<&str>) -> Self {
         let stage = match change.approval {
             Answer::Approved => Stage::Approved(change.approved_at.unwrap_or(0)),
             _ => Stage::Asked,
         };
-        // They are read once work may go on.
-        let items = match stage {
-            Stage::Asked => UNKNOWN.to_owned(),
-            Stage::Approved(_) => set(items.iter()),
+        let items = match (stage, items) {
+            (Stage::Approved(_), Some(items)) => set(items.iter()),
+            // They are read once work may go on.
+            _ => UNKNOWN.to_owned(),
         };
         let window = format!("{:?} {:?}", change.start, change.end);
         let artifact = artifact.map_or_else(|| UNKNOWN.to_owned(), short);
         let parts = [short(&window), short(&change.item), items, short(change.kind.value()), artifact];
-        Self { stage, build: String::new(), parts }
+        Self { stage, is_held: false, build, parts }
     }
 
-    /// As this one, for the build with this mark.
-    pub fn for_build(self, mark: String) -> Self {
-        Self { build: mark, ..self }
+    /// For the build with this mark, and a change that could not be read.
+    pub fn unseen(build: String) -> Self {
+        Self { stage: Stage::Asked, is_held: false, build, parts: [UNKNOWN; PARTS.len()].map(str::to_owned) }
     }
 
-    /// As this one, for the build of another.
-    pub fn for_build_of(self, other: &Self) -> Self {
-        Self { build: other.build.clone(), ..self }
+    /// As this one, where somebody or something said wait, or nobody does.
+    pub fn held(self, is_held: bool) -> Self {
+        Self { is_held, ..self }
     }
 
-    /// Whether the gate is for the build with this mark.
-    pub fn is_for(&self, mark: &str) -> bool {
-        self.build == mark
+    /// Whether somebody or something said wait.
+    pub fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// Whether approval was given when it was made.
+    pub fn is_approved(&self) -> bool {
+        matches!(self.stage, Stage::Approved(_))
+    }
+
+    /// The mark of the build that it is for.
+    pub fn build(&self) -> &str {
+        &self.build
     }
 
     /// As text: `2.<time>.<build>.<window>.<item>.<items>.<type>.<artifact>`.
@@ -99,7 +117,8 @@ impl Seal {
             Stage::Asked => ASKED.to_owned(),
             Stage::Approved(at) => at.to_string(),
         };
-        format!("{VERSION}.{stage}.{}.{}", self.build, self.parts.join("."))
+        let held = if self.is_held { HELD } else { "" };
+        format!("{VERSION}.{stage}{held}.{}.{}", self.build, self.parts.join("."))
     }
 
     /// Reads [`text`](Self::text).
@@ -108,14 +127,16 @@ impl Seal {
         if fields.next()? != VERSION {
             return None;
         }
-        let stage = match fields.next()? {
+        let stage = fields.next()?;
+        let (stage, is_held) = stage.strip_suffix(HELD).map_or((stage, false), |stage| (stage, true));
+        let stage = match stage {
             ASKED => Stage::Asked,
             at => Stage::Approved(at.parse().ok()?),
         };
-        let build = fields.next()?.to_owned();
+        let build = fields.next().filter(|build| !build.is_empty())?.to_owned();
         let mut part = || fields.next().filter(|part| part.len() == PART_LENGTH).map(str::to_owned);
         let parts = [part()?, part()?, part()?, part()?, part()?];
-        fields.next().is_none().then_some(Self { stage, build, parts })
+        fields.next().is_none().then_some(Self { stage, is_held, build, parts })
     }
 
     /// The seal that a gate carries. One that gives work up carries none.
@@ -124,41 +145,43 @@ impl Seal {
             Verdict::Proceed(clearance) => Self::parse(clearance.seal.as_deref()?),
             // A pause has no place of its own for it.
             Verdict::Pause(pause) => {
-                let mut words = pause.waiting_for.iter();
-                words.find_map(|line| Self::parse(line.rsplit_once("(seal ")?.1.strip_suffix(')')?))
+                let last = pause.waiting_for.last()?;
+                let text = WORDS.iter().find_map(|words| last.strip_prefix(words))?;
+                Self::parse(text.strip_suffix(')')?)
             }
             Verdict::Cancel(_) => None,
         }
     }
 
-    /// For the words of a pause.
+    /// For the words of a pause: its last line.
     pub fn words(&self) -> String {
-        let how = match self.stage {
-            Stage::Asked => "is asked for",
-            Stage::Approved(_) => "was approved",
-        };
-        format!("the change to stay as it {how} (seal {})", self.text())
+        let [asked, approved] = WORDS;
+        format!("{}{})", if self.is_approved() { approved } else { asked }, self.text())
     }
 
-    /// What somebody edited since, where the change is approved `now`. None where nothing was edited, or where approval was given
-    /// anew. `items` are those affected now.
-    pub fn edited(&self, now: &Self, change: &Change, items: &[Affected]) -> Option<Edited> {
+    /// What was approved, and what was edited since, where the change is approved `now`. `items` are those affected now.
+    pub fn compare(&self, now: &Self, change: &Change, items: &[Affected]) -> Option<Comparison> {
         let Stage::Approved(at) = now.stage else { return None };
+        let is_settled = at > 0 && change.updated <= at.saturating_add(SETTLED_MS);
         let (approved, since) = match self.stage {
-            Stage::Approved(then) if at > then => return None,
-            Stage::Approved(_) => (self.clone(), "it was given"),
-            Stage::Asked if at > 0 && change.updated <= at.saturating_add(SETTLED_MS) => {
-                (now.clone().given(at, items), "it was given")
-            }
+            Stage::Approved(then) if at <= then => (self.clone(), "it was given"),
+            _ if is_settled => (now.clone().given(at, items), "it was given"),
+            Stage::Approved(_) => (self.clone().given(at, items), "the approval before"),
             Stage::Asked => (self.clone().given(at, items), "it was asked for"),
         };
-        let pairs = PARTS.iter().zip(approved.parts.iter().zip(&now.parts));
-        let is_edit = |before: &str, after: &str| before != after && before != UNKNOWN && after != UNKNOWN;
-        let edits: Vec<&str> =
-            pairs.filter(|(_, (before, after))| is_edit(before, after)).map(|(name, _)| *name).collect();
-        let edits = edits.join(", ");
-        let words = format!("approval again, or the edit undone: since {since}, somebody edited {edits}");
-        (!edits.is_empty()).then_some(Edited { words, approved })
+        let edits = approved.differences(now);
+        let edited = (!edits.is_empty()).then(|| {
+            let edits = edits.join(", ");
+            format!("approval again, or the edit undone: since {since}, somebody edited {edits}")
+        });
+        Some(Comparison { unseen: self.differences(&approved), approved, edited })
+    }
+
+    /// What the parts are called that are known to differ.
+    fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = PARTS.iter().zip(self.parts.iter().zip(&other.parts));
+        let differs = |a: &str, b: &str| a != b && a != UNKNOWN && b != UNKNOWN;
+        pairs.filter(|(_, (a, b))| differs(a, b)).map(|(name, _)| *name).collect()
     }
 
     /// What was approved `at` that time, where this is what it was asked for: with the items that had been added by then.
@@ -182,13 +205,15 @@ impl Seal {
     }
 }
 
-/// What was edited after approval, or while nobody looked.
+/// What was approved, beside what the change says now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Edited {
-    /// In words, for a pause.
-    pub words: String,
+pub struct Comparison {
     /// What was approved.
     pub approved: Seal,
+    /// What was edited since, in words for a pause; none where nothing was.
+    pub edited: Option<String>,
+    /// What was edited before it was approved, without a look that saw it.
+    pub unseen: Vec<&'static str>,
 }
 
 fn set<'a>(items: impl Iterator<Item = &'a Affected>) -> String {
@@ -208,11 +233,19 @@ mod tests {
 
     fn seals() -> impl Strategy<Value = Seal> {
         let stage = prop_oneof![Just(Stage::Asked), any::<u64>().prop_map(Stage::Approved)];
-        (stage, "[0-9a-f]{0,16}", prop::array::uniform5("[0-9a-f-]{8}")).prop_map(|(stage, build, parts)| Seal {
-            stage,
-            build,
-            parts,
-        })
+        (stage, any::<bool>(), "[0-9a-f]{16}", prop::array::uniform5("[0-9a-f-]{8}"))
+            .prop_map(|(stage, is_held, build, parts)| Seal { stage, is_held, build, parts })
+    }
+
+    #[test]
+    fn a_seal_that_somebody_wrote_into_their_words_is_none() {
+        let seal = Seal::unseen("38a308acbfcde0fc".into());
+        let own = seal.words();
+        for words in [vec![own.clone(), "on hold".into()], vec![format!("on hold: {own}")], vec![format!("{own} ")]] {
+            let pause = itsm_contract::types::Pause { waiting_for: words, check_after: 0, expires_at: None };
+            let gate = Gate { change: None, verdict: Verdict::Pause(pause), approvals: Vec::new(), window: None };
+            assert_eq!(Seal::carried_by(&gate), None);
+        }
     }
 
     proptest! {

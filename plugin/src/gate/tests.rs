@@ -193,6 +193,17 @@ fn a_rejection_may_pause_and_never_does_more() {
 }
 
 #[test]
+fn a_rejected_change_that_has_ended_waits_for_nobody() {
+    let policy = Policy { on_rejected: OnRejected::Pause, ..policy("in-time") };
+    for (state, words) in
+        [("4", "CHG0030001 was cancelled in ServiceNow"), ("3", "CHG0030001 is in Closed: its work is over")]
+    {
+        let change = change("normal", state, "rejected", "no", "none");
+        assert_eq!(told(decided(&change, &ann("rejected"), &policy)), ("cancel", words.to_owned()));
+    }
+}
+
+#[test]
 fn a_window_that_the_settings_pass_over_holds_nothing() {
     let policy = Policy { window: false, ..policy("in-time") };
     for window in WINDOWS {

@@ -66,7 +66,7 @@ fn a_builds_approval_lets_its_own_deployments_through_and_no_other_builds() {
         let gate = approved(&host, &instance, is_linked);
         let own = deploy(DeployPhase::Requested, Some(&gate));
         proceeds(&host.call(&instance, |plugin| on_deploy(plugin, &own)).unwrap().gate.unwrap());
-        let before = instance.changes();
+        instance.take_requests();
         for phase in phases() {
             let failure = refusal(&host, &instance, &of_another_build(phase, Some(&gate)));
             assert!(matches!(failure, Failure::InvalidEvent(_)));
@@ -80,7 +80,7 @@ fn a_builds_approval_lets_its_own_deployments_through_and_no_other_builds() {
             let failure = host.call(&instance, |plugin| on_build_finished(plugin, &result)).unwrap_err();
             assert!(matches!(failure, Failure::InvalidEvent(_)));
         }
-        assert_eq!(instance.changes(), before, "nothing was written");
+        assert!(instance.take_requests().is_empty(), "nothing is done by it");
     }
 }
 
@@ -118,7 +118,13 @@ fn a_change_that_was_made_for_other_work_is_refused_however_it_is_named() {
             ticket.key = key;
             forged.change = Some(ticket);
             other.gate = Some(forged.clone());
-            assert_eq!(code(&refusal(&host, &instance, &other)), ("change.of-other-work", words.as_str()));
+            let other_work =
+                "`gate` was answered for other work: hand back the last gate of this work, or of its build";
+            let expected = match &forged.change.as_ref().unwrap().key {
+                None => ("change.of-other-work", words.as_str()),
+                Some(_) => ("event.invalid", other_work),
+            };
+            assert_eq!(code(&refusal(&host, &instance, &other)), expected);
         }
     }
     let mut request = build_request("b-3");
@@ -143,7 +149,8 @@ fn one_deployments_approval_lets_no_other_deployment_through() {
     let mut second = deploy(DeployPhase::Requested, Some(&gate));
     second.deployment_id = "deploy-99".into();
     second.environment.name = "prod-us-1".into();
-    assert_eq!(code(&refusal(&host, &instance, &second)).0, "change.of-other-work");
+    let words = "`gate` was answered for other work: hand back the last gate of this work, or of its build";
+    assert_eq!(code(&refusal(&host, &instance, &second)).1, words);
 }
 
 #[test]
@@ -187,4 +194,74 @@ fn a_gate_that_was_let_through_by_policy_is_still_that_of_its_build() {
     assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &own)).unwrap().unfinished, []);
     let other = of_another_build(DeployPhase::Started, Some(&gate));
     assert!(matches!(refusal(&host, &instance, &other), Failure::InvalidEvent(_)));
+}
+
+#[test]
+fn where_ids_are_not_kept_a_look_at_the_record_that_counts_still_says_which_build_it_is_for() {
+    let (host, instance) = (host(), Instance::new());
+    instance.keeps_sys_ids.set(false);
+    let gate = requested(&host, &instance);
+    let ticket = gate.change.as_ref().unwrap();
+    let mut older = instance.change();
+    older.insert("sys_id".into(), "0".repeat(32));
+    older.insert("number".into(), "CHG0029999".into());
+    older.insert("sys_created_on".into(), "2026-11-24 08:59:59".into());
+    let older: Vec<(&str, &str)> = older.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    instance.holds(&older);
+    let winner = reread(&host, &instance, &gate);
+    assert_eq!(winner.change.as_ref().unwrap().number, "CHG0029999");
+    assert_eq!(winner.change.as_ref().unwrap().key, ticket.key);
+    instance.person_edits_one(&"0".repeat(32), &[("approval", "approved"), ("state", "-2")]);
+    let approved = reread(&host, &instance, &winner);
+    proceeds(&approved);
+    let own = deploy(DeployPhase::Requested, Some(&approved));
+    proceeds(&host.call(&instance, |plugin| on_deploy(plugin, &own)).unwrap().gate.unwrap());
+}
+
+#[test]
+fn work_that_starts_against_its_gate_is_noted_once_and_moves_no_change() {
+    let (host, instance) = (host(), Instance::new());
+    let approved = approved(&host, &instance, false);
+    instance.advance(MINUTE);
+    instance.person_edits(&[("cmdb_ci", "b0c4030ac0a800090152e7a4564ca36c")]);
+    let event = deploy(DeployPhase::Requested, Some(&approved));
+    let held = host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().gate.unwrap();
+    waits_for(&held);
+    for phase in [DeployPhase::Started, DeployPhase::Succeeded] {
+        for _ in 0..2 {
+            let event = deploy(phase.clone(), Some(&held));
+            let failure = refusal(&host, &instance, &event);
+            let words = "Deploy rhel-9-hardened 2026.11.1 to prod-eu-1 went on though the gate of CHG0030001 said wait";
+            assert_eq!(code(&failure), ("change.not-cleared", words));
+        }
+    }
+    let change = instance.change();
+    assert_eq!(change["state"], "-2");
+    assert_eq!(change["work_notes"].matches("went on though its gate said wait").count(), 2);
+}
+
+#[test]
+fn what_becomes_of_a_second_deployment_is_noted_on_the_change_that_the_first_one_closed() {
+    let (host, instance) = (host(), Instance::new());
+    let gate = approved(&host, &instance, false);
+    let mut second = deploy(DeployPhase::Started, Some(&gate));
+    second.deployment_id = "deploy-99".into();
+    second.delivery = delivery("deploy-99-started", 1);
+    assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &second)).unwrap().unfinished, []);
+    for phase in [DeployPhase::Started, DeployPhase::Succeeded] {
+        let event = deploy(phase, Some(&gate));
+        assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().unfinished, []);
+    }
+    second.phase = DeployPhase::Failed(Shortfall { why: "no space left".into(), received: Vec::new() });
+    second.delivery = delivery("deploy-99-failed", 1);
+    for _ in 0..2 {
+        assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &second)).unwrap().unfinished, []);
+    }
+    // Told again, the first one adds nothing.
+    let event = deploy(DeployPhase::Succeeded, Some(&gate));
+    assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().unfinished, []);
+    let change = instance.change();
+    assert_eq!((change["state"].as_str(), change["close_code"].as_str()), ("3", "successful"));
+    assert_eq!(change["work_notes"].matches("failed: no space left").count(), 1);
+    assert_eq!(change["work_notes"].matches("succeeded.").count(), 1);
 }

@@ -141,6 +141,7 @@ fn a_failed_deployment_closes_its_change_as_unsuccessful_and_a_cancelled_one_wit
         let gate = host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().gate.unwrap();
         waits_for(&gate);
         instance.approve();
+        let gate = reread(&host, &instance, &gate);
         for _ in 0..2 {
             let event = deploy(phase.clone(), Some(&gate));
             let answer = host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap();
@@ -209,7 +210,7 @@ fn the_first_free_slot_is_found_and_waited_for() {
     instance.advance(2 * HOUR);
     proceeds(&reread(&host, &instance, &gate));
     instance.advance(HOUR);
-    let words = "the planned window ended at 2026-11-24 12:00:00 UTC: plan it again";
+    let words = "the planned window ended at 2026-11-24 12:00:00 UTC: have a new one approved, or cancel CHG";
     assert!(waits_for(&reread(&host, &instance, &gate)).starts_with(words));
 }
 

@@ -3,6 +3,7 @@
 // Helpers of tests are test code too, which the lints tell only by `#[test]`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod away;
 mod edits;
 mod gates;
 mod handed;

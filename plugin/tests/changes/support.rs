@@ -175,6 +175,11 @@ pub fn sealed(gate: &Gate) -> &str {
     }
 }
 
+/// That a text begins so.
+pub fn starts(text: &str, with: &str) {
+    assert!(text.starts_with(with), "`{text}` does not begin with `{with}`");
+}
+
 fn is_seal(words: &str) -> bool {
     words.contains(" (seal 2.")
 }
