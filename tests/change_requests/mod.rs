@@ -9,6 +9,7 @@ mod losses;
 mod polls;
 mod scheduling;
 mod settings;
+mod shared;
 mod stories;
 mod types;
 mod work;

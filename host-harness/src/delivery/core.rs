@@ -2,13 +2,14 @@
 
 use super::bells::Bells;
 use super::clock::Clock;
-use super::hooks::Hooks;
+use super::hooks::{Answer, Hooks};
 use super::journal::Journal;
 use super::limits::Limits;
 use super::metrics::{Depth, Metrics};
 use super::pacing::Pacing;
 use super::queue::Turn;
 use super::store::{Change, Effect, Id, Record};
+use itsm_contract::types::Gate;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -113,7 +114,8 @@ pub(super) fn turn(record: &Record, due: u64) -> Turn {
         attempts: progress.attempts,
         bytes: record.bytes,
         since: record.since(),
-        expires: !record.is_report(),
+        // What waits at a gate ends by its policy's time, not by ours.
+        expires: !record.is_report() && record.gate().is_none(),
     }
 }
 
@@ -121,6 +123,11 @@ impl Record {
     /// When it was accepted, or when it was last given up: somebody has asked for it again since.
     pub(super) fn since(&self) -> u64 {
         self.progress.given_up_at.unwrap_or_default().max(self.accepted_at)
+    }
+
+    /// The gate at which it waits, or waited when it was last heard of; none where its hook is still to answer.
+    pub(super) fn gate(&self) -> Option<Gate> {
+        Answer::waits_at(&self.hook, self.progress.answer.as_deref()?)
     }
 
     fn is_report(&self) -> bool {

@@ -7,10 +7,10 @@ use super::gates::Waiter;
 use super::hooks::{Answer, Called};
 use super::judge::{Again, Attempt, Next, judge};
 use super::queue::Turn;
-use super::reports;
 use super::store::{Change, Effect, Id, New, Progress, Record, State};
-use itsm_contract::answers::Event;
-use itsm_contract::types::{Failure, Problem, Timestamp};
+use super::{reports, review};
+use itsm_contract::answers::{Event, Waiting};
+use itsm_contract::types::{Failure, Gate, Problem, Timestamp};
 use std::sync::Arc;
 
 /// Until an event whose start could not be stored is taken up again, in milliseconds.
@@ -70,33 +70,56 @@ pub(super) async fn deliver(core: Arc<Core>, id: Id, is_probe: bool) -> After {
         permit = core.permits.acquire() => permit.ok(),
         () = core.leaving() => None,
     };
-    let Some(_permit) = permit else { return untried(&core, &record, is_probe).await };
+    let Some(permit) = permit else { return untried(&core, &record, is_probe).await };
     let called_at = core.clock.now();
     if !core.pacing.enter(is_probe, called_at) {
         return untried(&core, &record, is_probe).await;
     }
-    let call = async { reports::follow(&core, &event, core.hooks.call(&event).await).await };
-    let called = tokio::select! {
-        called = call => called,
-        () = core.leaving() => {
-            core.pacing.left(is_probe);
-            let now = core.clock.now();
-            let progress = Progress { state: State::Queued, due: now, changed_at: now, ..record.progress.clone() };
-            core.write(vec![Change::Put(id, progress)]).await;
-            return After::Again { due: now, attempts: record.progress.attempts };
-        }
+    if let Some(last) = record.gate() {
+        let waiting = Waiting { last, since: record.occurred_at };
+        let Some(called) = unless_leaving(&core, core.hooks.review(&record.key, &waiting)).await else {
+            return give_back(&core, &record, is_probe).await;
+        };
+        drop(permit);
+        let now = core.clock.now();
+        core.pacing.ended(&called, is_probe, now);
+        core.metrics.looked(&called);
+        return review::store(&core, record, &event, waiting.last, called, Times { called_at, now, is_probe }).await;
+    }
+    let call = async {
+        let called = reports::follow(&core, &event, core.hooks.call(&event).await).await;
+        review::by_last_gate(&core, &record, called).await
     };
-    drop(_permit);
+    let Some(called) = unless_leaving(&core, call).await else { return give_back(&core, &record, is_probe).await };
+    drop(permit);
     let now = core.clock.now();
     core.pacing.ended(&called, is_probe, now);
     core.metrics.attempted(event::hook(&event), &called, now.saturating_sub(called_at));
     store(&core, record, &event, called, Times { called_at, now, is_probe }).await
 }
 
-struct Times {
-    called_at: Timestamp,
-    now: Timestamp,
+/// When a call was made, and when it ended.
+pub(super) struct Times {
+    pub(super) called_at: Timestamp,
+    pub(super) now: Timestamp,
     is_probe: bool,
+}
+
+/// What a call came to; none where the host goes before that.
+async fn unless_leaving<T>(core: &Core, call: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        called = call => Some(called),
+        () = core.leaving() => None,
+    }
+}
+
+/// The attempt was begun, and what became of it is not known.
+async fn give_back(core: &Core, record: &Record, is_probe: bool) -> After {
+    core.pacing.left(is_probe);
+    let now = core.clock.now();
+    let progress = Progress { state: State::Queued, due: now, changed_at: now, ..record.progress.clone() };
+    core.write(vec![Change::Put(record.id, progress)]).await;
+    After::Again { due: now, attempts: record.progress.attempts }
 }
 
 async fn store(core: &Core, record: Record, event: &Event, called: Called<Answer>, times: Times) -> After {
@@ -119,17 +142,9 @@ async fn store(core: &Core, record: Record, event: &Event, called: Called<Answer
             settle(core, &record, progress, None).await
         }
         Next::Wait(gate) => {
-            progress.state = State::Waiting;
-            core.write(vec![Change::Put(record.id, progress)]).await;
-            core.room.leave(record.bytes);
-            tracing::info!(
-                key,
-                attempts,
-                change = gate.change.as_ref().map(|change| &change.number),
-                "waits at its gate"
-            );
-            let (id, since) = (record.id, record.occurred_at);
-            After::Waits(Box::new(Waiter { id, gate, since, asked_at: called_at, stored_at: now }))
+            let change = gate.change.as_ref().map(|change| &change.number);
+            tracing::info!(key, attempts, change, "waits at its gate");
+            wait(core, &record, progress, gate, called_at).await
         }
         Next::Again(again) => {
             progress.state = State::Queued;
@@ -153,6 +168,15 @@ async fn store(core: &Core, record: Record, event: &Event, called: Called<Answer
             give_up(core, &record, progress, event, failure.filter(|_| report)).await
         }
     }
+}
+
+/// Stores that it waits at this gate.
+pub(super) async fn wait(core: &Core, record: &Record, progress: Progress, gate: Gate, called_at: Timestamp) -> After {
+    let stored_at = progress.changed_at;
+    core.write(vec![Change::Put(record.id, Progress { state: State::Waiting, ..progress })]).await;
+    core.room.leave(record.bytes);
+    let (id, since) = (record.id, record.occurred_at);
+    After::Waits(Box::new(Waiter { id, gate, since, asked_at: called_at, stored_at }))
 }
 
 /// Gives an event up because it is too old, without asking anybody.
@@ -187,7 +211,7 @@ pub(super) async fn expire(core: Arc<Core>, id: Id) -> After {
 }
 
 /// Stores that it was given up, and who is told, at once: neither without the other.
-async fn give_up(
+pub(super) async fn give_up(
     core: &Core,
     record: &Record,
     mut progress: Progress,
@@ -209,7 +233,8 @@ async fn give_up(
     settle(core, record, progress, report).await
 }
 
-async fn settle(core: &Core, record: &Record, progress: Progress, report: Option<New>) -> After {
+/// Stores that nothing more happens by itself.
+pub(super) async fn settle(core: &Core, record: &Record, progress: Progress, report: Option<New>) -> After {
     let state = progress.state;
     let mut changes = vec![Change::Put(record.id, progress)];
     changes.extend(report.map(Change::Insert));
@@ -252,7 +277,8 @@ pub(super) fn new(event: &Event, callback: Option<String>, now: Timestamp) -> Re
     })
 }
 
-fn due(core: &Core, again: Again, attempts: u32, now: Timestamp) -> Timestamp {
+/// When it is tried again.
+pub(super) fn due(core: &Core, again: Again, attempts: u32, now: Timestamp) -> Timestamp {
     let failures = if again.is_slow { u32::MAX } else { attempts };
     let wait = core.pacing.wait(core.limits.backoff, failures);
     now.saturating_add(millis(wait)).max(again.not_before.unwrap_or_default())

@@ -72,7 +72,7 @@ pub struct Look {
 pub enum Moved {
     /// Its gate says this now, and is final unless it says pause.
     To(Gate),
-    /// Its hook must say.
+    /// Its change moved, and what that means for this event it must be asked about by itself.
     Ask,
     /// It cannot be read any more, and will not be.
     Lost(Failure),
@@ -207,10 +207,9 @@ impl Gates {
         for Reviewed { change, answer } in moved {
             let Some(ids) = self.by_change.get(&change) else { continue };
             let moved = match answer {
-                // Several events wait for one change: what it means for each, its hook says.
+                // Several events wait for one change: which of them this is for, nothing says.
                 _ if ids.len() > 1 => Moved::Ask,
-                // Believed only about the change that was asked about.
-                Ok(gate) if gate.change.as_ref().is_some_and(|ticket| ticket.id == change) => Moved::To(gate),
+                Ok(gate) if ids.first().is_some_and(|id| self.is_of(*id, &gate)) => Moved::To(gate),
                 Ok(_) => Moved::Ask,
                 Err(failure @ (Failure::Refused(_) | Failure::InvalidEvent(_))) => Moved::Lost(failure),
                 Err(failure) => {
@@ -224,6 +223,17 @@ impl Gates {
         told.retain(|(id, _)| look.ids.binary_search(id).is_ok());
         told
     }
+
+    fn is_of(&self, id: Id, gate: &Gate) -> bool {
+        self.gates.get(&id).is_some_and(|entry| is_of(&entry.waiting.last, gate))
+    }
+}
+
+/// Whether `gate` is of the change that `last` waits for: it is the same record; or, on an instance that gives records
+/// ids of its own, the one that counts of those with its key.
+pub fn is_of(last: &Gate, gate: &Gate) -> bool {
+    let (Some(waited), Some(answered)) = (&last.change, &gate.change) else { return false };
+    answered.id == waited.id || (waited.key.is_some() && answered.key == waited.key)
 }
 
 impl Entry {

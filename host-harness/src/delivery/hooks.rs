@@ -2,7 +2,7 @@
 
 use itsm_contract::Answer as Answered;
 use itsm_contract::answers::{Deployment, Event, Incident, Receipt, Review, Waiting};
-use itsm_contract::types::{Failure, Gate, Later, Problem};
+use itsm_contract::types::{Failure, Gate, Later, Problem, Verdict};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
@@ -22,6 +22,9 @@ pub trait Hooks: Send + Sync + 'static {
 
     /// Looks at the waiting gates once.
     fn check<'a>(&'a self, waiting: &'a [Waiting], cursor: Option<&'a str>) -> Call<'a, Called<Review>>;
+
+    /// Looks at the gate of the event with this key by itself, whatever has been read so far.
+    fn review<'a>(&'a self, key: &'a str, waiting: &'a Waiting) -> Call<'a, Called<Review>>;
 }
 
 /// What a call came to.
@@ -83,6 +86,15 @@ impl Answer {
         }
     }
 
+    /// The gate at which a hook's answer in JSON has its event wait; none where there is another thing to be done first.
+    pub fn waits_at(hook: &str, json: &str) -> Option<Gate> {
+        let gate = Self::gate_in(hook, json)?;
+        let is_to_come = |failure: &Failure| matches!(failure, Failure::Retry(_) | Failure::Misconfigured(_));
+        let is_done = Self::deployment(json).is_none_or(|answer| !answer.unfinished.iter().any(is_to_come));
+        let waits = matches!(gate.verdict, Verdict::Pause(_)) && gate.change.is_some();
+        (waits && is_done).then_some(gate)
+    }
+
     /// A hook's answer in JSON with this gate in place of its own.
     pub fn with_gate(hook: &str, json: &str, gate: Gate) -> Option<String> {
         let answer = match hook {
@@ -102,6 +114,15 @@ impl Answer {
             Self::Gate(gate) => Some(gate),
             Self::Deployment(deployment) => deployment.gate.as_ref(),
             Self::Receipt(_) | Self::Incident(_) => None,
+        }
+    }
+
+    /// The same with this gate in place of its own.
+    pub fn at(self, gate: Gate) -> Self {
+        match self {
+            Self::Gate(_) => Self::Gate(gate),
+            Self::Deployment(deployment) => Self::Deployment(Deployment { gate: Some(gate), ..deployment }),
+            other => other,
         }
     }
 

@@ -3,7 +3,8 @@
 //! ```text
 //!  accept ─▶ journal ─▶ queue ─▶ courier ─▶ hook ─▶ judge ─▶ done
 //!             (group     (order    (marks      │       │─────▶ again: backoff, retry-after
-//!              commit)    by build) the start) │       │─────▶ waits: the gates, one look for all
+//!              commit)    by build) the start) │       │─────▶ waits: the gates, one look for all;
+//!                                              │       │              by itself where several wait for one change
 //!                                              │       └─────▶ given up, and an event that says so
 //!                                            pacing: circuit, retry-after, budget
 //! ```
@@ -32,6 +33,7 @@ mod outbox;
 mod pacing;
 mod queue;
 mod reports;
+mod review;
 mod sandboxed;
 mod status;
 pub mod store;

@@ -86,6 +86,14 @@ impl Hooks for Sandboxed {
             Called { outcome: outcome(answer), requests: self.witness.take(None) }
         })
     }
+
+    fn review<'a>(&'a self, key: &'a str, waiting: &'a Waiting) -> Call<'a, Called<Review>> {
+        Box::pin(async move {
+            self.witness.take(Some(key));
+            let answer = self.plugin.review(key, waiting).await;
+            Called { outcome: outcome(answer), requests: self.witness.take(Some(key)) }
+        })
+    }
 }
 
 async fn call(plugin: &Plugin, event: &Event) -> Result<Answered<Answer>, CallError> {

@@ -8,7 +8,7 @@ use super::gates::{Look, Moved, Waiter};
 use super::hooks::{Answer, Trouble};
 use super::store::{Change, Cursor, Id, Progress, Record, State};
 use itsm_contract::answers::Reviewed;
-use itsm_contract::types::{Gate, Verdict};
+use itsm_contract::types::{Gate, Timestamp, Verdict};
 
 /// What a look saw.
 pub(super) struct Seen {
@@ -91,12 +91,17 @@ pub(super) async fn apply(core: &Core, told: Vec<(Id, Moved)>, cursor: Cursor) -
     }
     for (record, _) in results.iter().filter(|(record, _)| record.progress.state.is_settled()) {
         settled(core, record, record.progress.state);
-        let verdict = record.progress.answer.as_deref().and_then(|json| Answer::gate_in(&record.hook, json));
-        let verdict = verdict.map_or("lost", |gate| verdict_name(&gate.verdict));
-        core.metrics.moved(verdict, now.saturating_sub(record.occurred_at));
-        tracing::info!(key = record.key, hook = hook_name(&record.hook), verdict, "its gate was answered");
+        let gate = record.progress.answer.as_deref().and_then(|json| Answer::gate_in(&record.hook, json));
+        tell(core, record, gate.as_ref(), now);
     }
     results
+}
+
+/// Says of an event that it waits no more; without a gate, because that was lost.
+pub(super) fn tell(core: &Core, record: &Record, gate: Option<&Gate>, now: Timestamp) {
+    let verdict = gate.map_or("lost", |gate| verdict_name(&gate.verdict));
+    core.metrics.moved(verdict, now.saturating_sub(record.occurred_at));
+    tracing::info!(key = record.key, hook = hook_name(&record.hook), verdict, "its gate was answered");
 }
 
 fn change(record: &Record, json: &str, moved: Moved, now: u64) -> (Progress, Option<Gate>, Option<super::store::New>) {
@@ -110,7 +115,11 @@ fn change(record: &Record, json: &str, moved: Moved, now: u64) -> (Progress, Opt
             }
             None => (Progress { state: State::Queued, ..progress }, None, None),
         },
-        Moved::Ask => (Progress { state: State::Queued, ..progress }, None, None),
+        // It keeps the gate: by that it is asked about, not by its event.
+        Moved::Ask => {
+            let answer = postponed(record, now).or_else(|| progress.answer.clone());
+            (Progress { state: State::Queued, answer, ..progress }, None, None)
+        }
         Moved::Lost(failure) => {
             let report = serde_json::from_str(json).ok().and_then(|event| {
                 let report = event::undelivered(&event, progress.attempts, now, &failure);
@@ -118,9 +127,22 @@ fn change(record: &Record, json: &str, moved: Moved, now: u64) -> (Progress, Opt
             });
             let given_up_at = report.as_ref().map(|_| now).or(progress.given_up_at);
             let answer = Some(Answer::to_json(&Err(failure)));
-            (Progress { state: State::GivenUp, given_up_at, answer, ..progress }, None, report)
+            let gate = record.gate().as_ref().and_then(|gate| serde_json::to_string(gate).ok());
+            (Progress { state: State::GivenUp, given_up_at, answer, gate, ..progress }, None, report)
         }
     }
+}
+
+/// An event's answer, with the next look at its gate as far off as when it was answered.
+fn postponed(record: &Record, now: Timestamp) -> Option<String> {
+    let progress = &record.progress;
+    let answer = progress.answer.as_deref()?;
+    let mut gate = Answer::gate_in(&record.hook, answer)?;
+    if let Verdict::Pause(pause) = &mut gate.verdict {
+        let interval = pause.check_after.saturating_sub(progress.changed_at);
+        pause.check_after = now.saturating_add(interval);
+    }
+    Answer::with_gate(&record.hook, answer, gate)
 }
 
 /// The gate that a stored event waits at; none where it does not wait.
@@ -129,7 +151,7 @@ pub(super) fn waiter(record: &Record) -> Option<Waiter> {
     if progress.state != State::Waiting {
         return None;
     }
-    let gate = Answer::gate_in(&record.hook, progress.answer.as_deref()?)?;
+    let gate = record.gate()?;
     Some(Waiter {
         id: record.id,
         gate,

@@ -166,6 +166,16 @@ impl Plugin {
         })
     }
 
+    /// `approvals.check` for the gate of one event alone, which is named by its delivery key in all that this leaves.
+    ///
+    /// # Errors
+    /// See [`call`](Self::call).
+    pub async fn review(&self, key: &str, waiting: &Waiting) -> Result<Answer<Review>, CallError> {
+        hook!(self, Hook::Check, Some(key), |plugin, store| {
+            plugin.openfactory_itsm_approvals().call_check(store, std::slice::from_ref(waiting), None)
+        })
+    }
+
     /// `diagnostics.describe`: what the plugin is.
     ///
     /// # Errors

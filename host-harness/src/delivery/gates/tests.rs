@@ -89,7 +89,7 @@ fn after_a_restart_the_cursor_serves_unless_a_gate_joined_since_the_last_look() 
 }
 
 #[test]
-fn a_change_for_which_several_events_wait_is_left_to_their_hooks() {
+fn a_change_for_which_several_events_wait_is_asked_about_for_each_by_itself() {
     let mut gates = Gates::default();
     gates.add(waiter(1, "a", 0));
     gates.add(waiter(2, "a", 0));
@@ -109,6 +109,26 @@ fn an_answer_about_another_change_is_not_believed() {
     let wrong = Reviewed { change: "a".into(), ..approved("z") };
     assert_eq!(gates.looked(&look, vec![wrong], cursor("c", 1, 1)), [(1, Moved::Ask)]);
     assert_eq!(gates.looked(&look, vec![approved("z")], cursor("c", 1, 1)), []);
+}
+
+#[test]
+fn the_record_that_counts_of_those_with_one_key_is_believed_and_a_linked_one_by_its_id_alone() {
+    let with = |gate: Gate, key: Option<&str>| {
+        let change = gate.change.map(|ticket| Ticket { key: key.map(str::to_owned), ..ticket });
+        Gate { change, ..gate }
+    };
+    for (waited, answered, is_believed) in
+        [(Some("k"), Some("k"), true), (Some("k"), Some("l"), false), (Some("k"), None, false), (None, None, false)]
+    {
+        let mut gates = Gates::default();
+        let waiter = waiter(1, "a", 0);
+        gates.add(Waiter { gate: with(waiter.gate.clone(), waited), ..waiter });
+        let look = gates.look(60_000);
+        let gate = with(approved("z").answer.unwrap(), answered);
+        let told =
+            gates.looked(&look, vec![Reviewed { change: "a".into(), answer: Ok(gate.clone()) }], cursor("c", 1, 1));
+        assert_eq!(told, [(1, if is_believed { Moved::To(gate) } else { Moved::Ask })], "{waited:?} {answered:?}");
+    }
 }
 
 #[test]

@@ -94,6 +94,8 @@ pub struct Progress {
     pub given_up_at: Option<Timestamp>,
     /// The last answer, in the contract's JSON.
     pub answer: Option<String>,
+    /// The gate at which it waited when it was given up, in the contract's JSON: tried again, it is judged by that.
+    pub gate: Option<String>,
 }
 
 /// A new event.

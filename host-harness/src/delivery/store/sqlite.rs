@@ -12,7 +12,7 @@ const STATEMENTS: usize = 32;
 
 /// Columns of a record, in the order in which [`record`] reads them.
 const COLUMNS: &str = "id, key, lane, hook, occurred_at, accepted_at, callback, octet_length(event), \
-                       state, attempts, strikes, due, asked_at, changed_at, given_up_at, answer";
+                       state, attempts, strikes, due, asked_at, changed_at, given_up_at, answer, gate";
 
 /// The outbox in a SQLite file. One process at a time has it open.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<Eff
         Change::Put(id, progress) => run(
             // Who asked to be told is told once it is settled.
             "UPDATE event SET state = :state, attempts = :attempts, strikes = :strikes, due = :due, \
-             asked_at = :asked, changed_at = :changed, given_up_at = :given_up, answer = :answer, \
+             asked_at = :asked, changed_at = :changed, given_up_at = :given_up, answer = :answer, gate = :gate, \
              tell_at = CASE WHEN callback IS NOT NULL AND :settled THEN :changed END, tries = 0 \
              WHERE id = :id",
             named_params! {
@@ -180,6 +180,7 @@ fn apply(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<Eff
                 ":changed": number(progress.changed_at),
                 ":given_up": progress.given_up_at.map(number),
                 ":answer": progress.answer,
+                ":gate": progress.gate,
                 ":settled": progress.state.is_settled(),
             },
         ),
@@ -245,6 +246,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
             changed_at: time(row.get(13)?),
             given_up_at: row.get::<_, Option<i64>>(14)?.map(time),
             answer: row.get(15)?,
+            gate: row.get(16)?,
         },
     })
 }

@@ -69,15 +69,22 @@ fn an_outbox_is_one_instances_until_that_moves() {
 }
 
 #[test]
-fn an_outbox_of_the_first_version_is_read_and_becomes_the_instances_that_opens_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(&folder);
-    let record = insert(&mut store, "a");
-    let first = "DROP TABLE instance; PRAGMA user_version = 1;";
-    store.connection_for_tests().execute_batch(first).unwrap();
-    drop(store);
-    let mut store = open(&folder).of_instance("https://one.example").unwrap();
-    assert_eq!(store.find("a").unwrap(), Some(record));
+fn an_outbox_of_an_earlier_version_is_read_and_becomes_the_instances_that_opens_it() {
+    let second = "ALTER TABLE event DROP COLUMN gate; PRAGMA user_version = 2;";
+    let first = "ALTER TABLE event DROP COLUMN gate; DROP TABLE instance; PRAGMA user_version = 1;";
+    for earlier in [first, second] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(&folder);
+        let record = insert(&mut store, "a");
+        store.connection_for_tests().execute_batch(earlier).unwrap();
+        drop(store);
+        let mut store = open(&folder).of_instance("https://one.example").unwrap();
+        assert_eq!(store.find("a").unwrap(), Some(record.clone()));
+        let progress = Progress { gate: Some("{}".into()), ..record.progress.clone() };
+        store.commit(&[Change::Put(record.id, progress.clone())]).unwrap();
+        drop(store);
+        assert_eq!(open(&folder).find("a").unwrap(), Some(Record { progress, ..record }));
+    }
 }
 
 #[test]

@@ -157,30 +157,6 @@ async fn a_gate_that_cannot_be_read_for_the_moment_goes_on_waiting_and_one_that_
 }
 
 #[tokio::test]
-async fn events_that_wait_for_one_change_are_each_asked_about() {
-    let scene = Scene::with(Plugin::new(|_| Some(answered(Answer::Gate(pause("shared", START + 60_000, None)))))).await;
-    scene.accept(request("a", "a")).await;
-    scene.accept(request("b", "b")).await;
-    scene.until(async |scene| scene.outbox.depth().gates == 2).await;
-    scene.plugin.now_answers(|event| {
-        let by_policy = event::delivery(event).key == "b";
-        let clearance = itsm_contract::types::Clearance { reason: "x".into(), by_policy, seal: None };
-        Some(answered(Answer::Gate(itsm_contract::types::Gate {
-            verdict: Verdict::Proceed(clearance),
-            ..proceed("shared")
-        })))
-    });
-    scene
-        .plugin
-        .now_sees(|_| answered(Review { moved: vec![reviewed("shared", Ok(proceed("shared")))], cursor: "x".into() }));
-    scene.clock.advance(Duration::from_secs(61));
-    for (key, by_policy) in [("a", false), ("b", true)] {
-        let answer = scene.until_state(key, State::Done).await.answer.unwrap();
-        assert_eq!(answer["verdict"]["proceed"]["by-policy"], by_policy);
-    }
-}
-
-#[tokio::test]
 async fn a_pause_without_a_change_is_asked_of_its_hook_again() {
     let gate = itsm_contract::types::Gate { change: None, ..pause("x", START + 120_000, None) };
     let scene = Scene::with(Plugin::new(move |_| Some(answered(Answer::Gate(gate.clone()))))).await;

@@ -4,6 +4,7 @@ mod away;
 mod gates;
 mod giving_up;
 mod restart;
+mod review;
 pub(crate) mod support;
 pub(crate) mod telling;
 mod trying;

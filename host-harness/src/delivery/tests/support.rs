@@ -20,6 +20,7 @@ pub struct Plugin {
     check: Script<(Vec<Waiting>, Option<String>), Called<Review>>,
     pub calls: Mutex<Vec<Event>>,
     pub checks: Mutex<Vec<(usize, Option<String>)>>,
+    pub reviews: Mutex<Vec<(String, Waiting)>>,
     pub at_once: AtomicUsize,
     pub most_at_once: AtomicUsize,
     pub log: Log,
@@ -43,6 +44,7 @@ impl Plugin {
             check: Mutex::new(Box::new(|_| answered(Review { moved: Vec::new(), cursor: "c".into() }))),
             calls: Mutex::default(),
             checks: Mutex::default(),
+            reviews: Mutex::default(),
             at_once: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
             log: Log::default(),
@@ -92,6 +94,14 @@ impl Hooks for Plugin {
             let cursor = cursor.map(str::to_owned);
             self.checks.lock().unwrap().push((waiting.len(), cursor.clone()));
             (self.check.lock().unwrap())(&(waiting.to_vec(), cursor))
+        })
+    }
+
+    fn review<'a>(&'a self, key: &'a str, waiting: &'a Waiting) -> Call<'a, Called<Review>> {
+        Box::pin(async move {
+            self.log.lock().unwrap().push(format!("review {key}"));
+            self.reviews.lock().unwrap().push((key.to_owned(), waiting.clone()));
+            (self.check.lock().unwrap())(&(vec![waiting.clone()], None))
         })
     }
 }

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 /// Says in the file's header that it is an outbox: `ITSM`.
 const APPLICATION: i32 = 0x4954_534D;
 
-/// The version of the tables. The first lacked `instance`.
-const VERSION: i32 = 2;
+/// The version of the tables. The first lacked `instance`, and the second the column `gate`.
+const VERSION: i32 = 3;
 
 const TABLES: &str = "
     CREATE TABLE event (
@@ -28,7 +28,8 @@ const TABLES: &str = "
         asked_at INTEGER,
         changed_at INTEGER NOT NULL,
         given_up_at INTEGER,
-        answer TEXT
+        answer TEXT,
+        gate TEXT
     ) STRICT;
     CREATE INDEX event_unsettled ON event (id) WHERE state IN ('queued', 'in-flight', 'waiting');
     CREATE INDEX event_waiting ON event (id) WHERE state = 'waiting';
@@ -50,7 +51,9 @@ const INSTANCE: &str = "
     ) STRICT;
 ";
 
-/// Makes the tables in an empty file, and those that a file of the first version lacks; checks that any other is an outbox of this version.
+const GATE: &str = "ALTER TABLE event ADD COLUMN gate TEXT;";
+
+/// Makes the tables in an empty file, and what a file of an earlier version lacks; checks that any other is an outbox of this version.
 pub(super) fn make_or_check(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
     let foreign = |why: String| StoreError::Foreign { file: name.to_owned(), why };
     let failed = |error: rusqlite::Error| in_words(&error, name);
@@ -66,8 +69,11 @@ pub(super) fn make_or_check(connection: &mut Connection, name: &str) -> Result<(
             transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
             transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
         }
-        (APPLICATION, 1, _) => {
-            transaction.execute_batch(INSTANCE).map_err(failed)?;
+        (APPLICATION, 1..VERSION, _) => {
+            if version < 2 {
+                transaction.execute_batch(INSTANCE).map_err(failed)?;
+            }
+            transaction.execute_batch(GATE).map_err(failed)?;
             transaction.pragma_update(None, "user_version", VERSION).map_err(failed)?;
         }
         (APPLICATION, VERSION, _) => {}

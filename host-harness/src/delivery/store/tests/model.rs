@@ -39,6 +39,7 @@ impl Model {
                     changed_at: at,
                     given_up_at: None,
                     answer: None,
+                    gate: None,
                 };
                 let record = Record {
                     id: self.last,
@@ -163,6 +164,7 @@ fn change() -> impl Strategy<Value = Change> {
                 asked_at: None,
                 changed_at: at,
                 given_up_at,
+                gate: answer.clone(),
                 answer,
             }
         });
