@@ -18,7 +18,7 @@ mod state;
 mod step;
 mod work;
 
-pub use close::{Ending, deployment_line, finish, give_up, implement};
+pub use close::{Ending, NOT_APPROVED, deployment_line, finish, give_up, implement};
 pub use controlled::is_controlled;
 pub use create::{Made, create};
 pub use handed::{handed_back, of_build};

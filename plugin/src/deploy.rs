@@ -1,6 +1,6 @@
 //! A deployment moved: its gate before it starts, its change request and the CMDB afterwards.
 
-use crate::change::{self, Ending, Held, Work};
+use crate::change::{self, Answer, Ending, Held, Work};
 use crate::plugin::Plugin;
 use crate::settings::Close;
 use crate::{cmdb, evidence, gate, incident};
@@ -100,11 +100,32 @@ fn follow(plugin: &Plugin, event: &DeployEvent, items: Option<&[Item]>) -> Resul
 fn start(plugin: &Plugin, event: &DeployEvent, held: Held) -> Result<Held, Failure> {
     uncleared(plugin, event, &held, "started")?;
     if is_unapproved_by_policy(plugin, event, &held) {
-        let text = format!("{} started by policy: nobody had approved it.", Work::Deployment(event).title());
+        let said = if held.change.approval == Answer::Rejected { "it was rejected" } else { "nobody had approved it" };
+        let text = format!("{} started by policy: {said}.", Work::Deployment(event).title());
         change::note(plugin, &held, &text, &event.delivery.key)?;
         return Ok(held);
     }
-    change::implement(plugin, held, &event.delivery.key)
+    if change::is_used_up(plugin, Work::Deployment(event), &held) {
+        let text = format!("{} started, after this change had ended.", Work::Deployment(event).title());
+        change::note(plugin, &held, &text, &event.delivery.key)?;
+        return Ok(held);
+    }
+    let started = change::implement(plugin, held.clone(), &event.delivery.key);
+    noted(plugin, event, &held, &format!("{} started.", Work::Deployment(event).title()), started)
+}
+
+/// What happened is noted also where ServiceNow's change allows no work.
+fn noted<T>(
+    plugin: &Plugin,
+    event: &DeployEvent,
+    held: &Held,
+    what: &str,
+    done: Result<T, Failure>,
+) -> Result<T, Failure> {
+    if matches!(&done, Err(Failure::Refused(problem)) if problem.code == change::NOT_APPROVED) {
+        change::note(plugin, held, what, &event.delivery.key)?;
+    }
+    done
 }
 
 /// What was done without an approval is noted: ServiceNow lets no change that nobody approved move through its states.
@@ -114,7 +135,8 @@ fn end(plugin: &Plugin, event: &DeployEvent, held: Held, ending: &Ending) -> Res
     // Never: a change that several deployments share is a person's to close.
     let is_closed_here = plugin.settings().change.close != Close::Never;
     if is_closed_here && !is_unapproved_by_policy(plugin, event, &held) {
-        change::finish(plugin, held, ending, key)?;
+        let finished = change::finish(plugin, held.clone(), ending, key);
+        noted(plugin, event, &held, &ending.notes, finished)?;
     } else {
         change::note(plugin, &held, &ending.notes, key)?;
     }

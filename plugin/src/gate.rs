@@ -11,12 +11,15 @@ pub mod seal;
 #[cfg(test)]
 mod tests;
 
-use itsm_contract::types::Gate;
+use itsm_contract::types::{Gate, Verdict};
+use seal::{HELD, Seal};
 
 pub use away::unreachable;
 pub use open::{Asked, decide, go_on, open};
 
-/// Whether this gate waits though its change is approved, since somebody or something said wait.
+/// Whether this gate waits since somebody or something said wait.
 pub fn is_held(last: &Gate) -> bool {
-    seal::Seal::carried_by(last).is_some_and(|seal| seal.is_held() && seal.is_approved())
+    // Asked of every gate that waits: most are told apart without reading their seals.
+    let may_be = matches!(&last.verdict, Verdict::Pause(pause) if pause.waiting_for.last().is_some_and(|words| words.contains(HELD)));
+    may_be && Seal::carried_by(last).is_some_and(|seal| seal.is_held())
 }

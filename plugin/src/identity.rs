@@ -69,6 +69,11 @@ impl Identity {
         Self { sys_id, correlation_id: format!("{correlation_id}/{}", build_mark(tenant, build)) }
     }
 
+    /// The identity of a deployment's change request. Another build under the same id is another deployment.
+    pub fn of_deploy_change(tenant: &str, deployment: &str, build: &str) -> Self {
+        Self::derive(tenant, Purpose::DeployChange, &format!("{}/{deployment}", build_mark(tenant, build)))
+    }
+
     /// Whether a `correlation_id` of ours was made together with this `sys_id`. Where it was not, the instance gave the
     /// record a `sys_id` of its own.
     pub fn names(correlation_id: &str, sys_id: &str) -> bool {

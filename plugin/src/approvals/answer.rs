@@ -44,7 +44,8 @@ impl<'a> Look<'a> {
             Some(key) => Held::ours(self.plugin, change, key)?,
             None => Held::believe(self.plugin, change, ticket)?,
         };
-        gate::decide(self.plugin, &held, &asked(work, ticket), beside, &[])
+        let left = prepare::left_to_people(&work.last);
+        gate::decide(self.plugin, &held, &asked(work, ticket), beside, &left)
     }
 
     /// Where the instance gave a record a `sys_id` of its own, another host's record may be the one that counts: that one

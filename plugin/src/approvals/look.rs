@@ -119,7 +119,7 @@ impl<'a> Look<'a> {
         let due = self.due();
         // An approver's answer need not touch the change: while any is waited for, it is looked at.
         let is_asked = |row: &Record| row.text("approval") == "requested";
-        // Nor need the edit, or its undoing, for which an approved one waits.
+        // Nor need the edit, or its undoing, for which one is held.
         let is_held =
             |look: &Self, id: &str| look.waiting.get(id).into_iter().flatten().any(|work| gate::is_held(&work.last));
         let is_news = |look: &Self, row: &Record| {
@@ -143,7 +143,8 @@ impl<'a> Look<'a> {
             // So many moments at once: a sweep reads them part by part.
             self.after.swept_to = Some(String::new());
         } else {
-            let due: Vec<&str> = due.into_iter().filter(|id| !self.judged.contains(id)).collect();
+            let all = due.into_iter().chain(self.held());
+            let due: Vec<&str> = all.filter(|id| !self.judged.contains(id)).collect();
             self.by_id(&due)?;
         }
         self.sweep()

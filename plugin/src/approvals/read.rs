@@ -2,6 +2,7 @@
 
 use super::look::Look;
 use crate::change::{Change, FIELDS, TABLE};
+use crate::gate;
 use crate::identity::OURS;
 use crate::servicenow::{Error, Kind, List, Query, Record, datetime};
 use itsm_contract::answers::{Reviewed, Waiting};
@@ -17,6 +18,9 @@ const PAGE: usize = 1000;
 
 /// Pages in one look. What is beyond is read by the next one.
 const PAGES_LIMIT: usize = 3;
+
+/// Held gates that are looked at again in each look: each may cost a request for its conflicts.
+const HELD_LIMIT: usize = 20;
 
 /// Gates whose approvers are read at once.
 const PART: usize = 250;
@@ -110,6 +114,15 @@ impl<'a> Look<'a> {
         let again = self.before.again.iter().filter_map(|id| self.waiting.get_key_value(id.as_str()));
         due.extend(again.map(|(id, _)| *id));
         due
+    }
+
+    /// Some of the gates that wait since somebody or something said wait: an edit that is undone, or a conflict that goes
+    /// away, need not touch the change. Others at another time.
+    pub(super) fn held(&self) -> Vec<&'a str> {
+        let is_held = |(_, works): &(&&str, &Vec<&Waiting>)| works.iter().any(|work| gate::is_held(&work.last));
+        let held: Vec<&str> = self.waiting.iter().filter(is_held).map(|(id, _)| *id).collect();
+        let from = usize::try_from(self.plugin.now() / 1000).unwrap_or(0) % held.len().max(1);
+        held.iter().cycle().skip(from).take(held.len().min(HELD_LIMIT)).copied().collect()
     }
 
     /// Goes on with the sweep that is under way, if one is.

@@ -2,10 +2,14 @@
 
 use super::step::step;
 use super::{Held, State, note};
+use crate::identity::Identity;
 use crate::plugin::Plugin;
 use crate::settings::{Cancelled, Close};
 use itsm_contract::types::{Failure, Problem};
 use serde_json::Map;
+
+/// The code of the failure to do work under a change that allows none.
+pub const NOT_APPROVED: &str = "change.not-approved";
 
 /// How the close notes of a change begin that we gave up: whoever reads it again learns why.
 pub const WITHDRAWN: &str = "Withdrawn by OpenFactory: ";
@@ -79,9 +83,11 @@ pub fn give_up(plugin: &Plugin, held: Held, why: &str, key: &str) -> Result<Held
     // A change that several deployments share outlives each of them.
     let settings = &plugin.settings().change;
     let is_withdrawn = settings.on_cancel == Cancelled::Withdraw && settings.close != Close::Never && held.is_ours();
+    // Under a build's change another deployment may be running.
+    let is_running = held.change.state == State::Implement && Identity::build(&held.change.correlation_id).is_some();
     match &held.change.state {
         State::Canceled | State::Closed => Ok(held),
-        state if is_withdrawn && *state != State::Review => {
+        state if is_withdrawn && !is_running && *state != State::Review => {
             let mut fields = Map::new();
             fields.insert("work_notes".into(), note::marked(why, key).into());
             fields.insert("close_notes".into(), format!("{WITHDRAWN}{why}").into());
@@ -97,7 +103,7 @@ pub fn give_up(plugin: &Plugin, held: Held, why: &str, key: &str) -> Result<Held
 fn not_allowed(held: &Held) -> Failure {
     let change = &held.change;
     Failure::Refused(Problem {
-        code: "change.not-approved".into(),
+        code: NOT_APPROVED.into(),
         summary: format!("{} is in {}, where no work may be done", change.number, change.state.label()),
         remedy: "have the change approved in ServiceNow; what was done without it is for a person to record".into(),
         detail: None,

@@ -17,7 +17,7 @@ use itsm_contract::types::{Build, Failure, Gate, Problem, Ticket, Verdict};
 pub fn handed_back<'a>(plugin: &Plugin, work: Work<'a>) -> Result<Option<&'a Ticket>, Failure> {
     let Some(gate) = work.gate() else { return Ok(None) };
     let is_named = work.number().is_some();
-    let Some(ticket) = of_build(plugin, gate, work.build(), is_named || work.is_given_up())? else { return Ok(None) };
+    let Some(ticket) = of_build(plugin, gate, work.build(), is_named || !work.is_asking())? else { return Ok(None) };
     if is_named {
         return Ok(None);
     }

@@ -119,9 +119,17 @@ impl Held {
         if let Some(number) = work.number() {
             return link::find(plugin, number)?.of(plugin, work).map(Some);
         }
-        if let Some(ticket) = handed_back(plugin, work)? {
-            return Self::read(plugin, ticket)?.of(plugin, work).map(Some);
+        let Some(ticket) = handed_back(plugin, work)? else { return Self::own(plugin, work) };
+        let handed = Self::read(plugin, ticket)?.of(plugin, work)?;
+        // It ended with another deployment: this one may have asked for its own since.
+        match is_used_up(plugin, work, &handed) {
+            true => Ok(Some(Self::own(plugin, work)?.unwrap_or(handed))),
+            false => Ok(Some(handed)),
         }
+    }
+
+    /// The change request that this work would have made; none where it made none.
+    fn own(plugin: &Plugin, work: Work) -> Result<Option<Self>, Failure> {
         let identity = work.identity(plugin);
         match Change::get(plugin, &identity.sys_id) {
             Ok(change) => Ok(Some(Self::ours(plugin, change, &identity.correlation_id)?)),

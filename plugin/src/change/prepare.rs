@@ -9,14 +9,15 @@ use super::{Held, Work};
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Kind, List, Query, Record, datetime};
 use crate::transport::Method;
-use itsm_contract::types::{Failure, Schedule, Ticket};
+use itsm_contract::types::{Failure, Gate, Schedule, Ticket, Verdict};
 use serde_json::{Value, json};
 
 /// Affected configuration items of one request: what ServiceNow gives at most without being asked for more.
 const ITEMS_LIMIT: usize = 10_000;
 
 /// What a change waits for that asks for a slot and names no configuration item.
-const NO_ITEM: &str = "a configuration item, without which ServiceNow finds no free slot: name one, or plan it by hand";
+const NO_ITEM: &str =
+    "somebody to plan it: ServiceNow finds no free slot for no configuration item; then ask for approval";
 
 /// What a change waits for whose slot is being looked for.
 const SLOT: &str = "ServiceNow to find a free slot";
@@ -139,6 +140,16 @@ pub fn look_for_conflicts(plugin: &Plugin, held: &Held) -> Result<(), Error> {
         // A change that ServiceNow does not look at now is looked at when its gate is judged.
         _ => Ok(()),
     }
+}
+
+/// How the words begin of what a person has to do before approval is asked for. No words of other people's begin so.
+const A_PERSONS: [&str; 2] = ["somebody to plan ", "somebody to help "];
+
+/// Of the words of a gate those that say what a person has to do before approval is asked for.
+pub fn left_to_people(last: &Gate) -> Vec<String> {
+    let Verdict::Pause(pause) = &last.verdict else { return Vec::new() };
+    let is_one = |words: &&String| A_PERSONS.iter().any(|begin| words.starts_with(begin));
+    pause.waiting_for.iter().filter(is_one).cloned().collect()
 }
 
 /// Whether these words name a worker.

@@ -1,6 +1,6 @@
 //! The work that a change request is for: a build or a deployment.
 
-use crate::identity::{Identity, Purpose};
+use crate::identity::Identity;
 use crate::mapping::RecordKind;
 use crate::plugin::Plugin;
 use itsm_contract::events::{BuildRequest, DeployEvent, DeployPhase};
@@ -82,9 +82,10 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether nothing goes on by it.
-    pub fn is_given_up(self) -> bool {
-        matches!(self, Self::Deployment(event) if matches!(event.phase, DeployPhase::Cancelled(_)))
+    /// Whether it asks to go on, and not only tells what happened.
+    pub fn is_asking(self) -> bool {
+        matches!(self, Self::Build(_))
+            || matches!(self, Self::Deployment(event) if event.phase == DeployPhase::Requested)
     }
 
     /// The kind of record, for the mapping.
@@ -100,7 +101,7 @@ impl<'a> Work<'a> {
         let tenant = &plugin.settings().instance.tenant;
         match self {
             Self::Build(request) => Identity::of_build_change(tenant, &request.delivery.key, &request.build.id),
-            Self::Deployment(event) => Identity::derive(tenant, Purpose::DeployChange, &event.deployment_id),
+            Self::Deployment(event) => Identity::of_deploy_change(tenant, &event.deployment_id, &event.build.id),
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Beside {
     items: BTreeMap<String, Vec<Affected>>,
     /// A list of items was full: some may be missing.
     is_cut: bool,
+    /// The user may not read items.
+    is_hidden: bool,
     /// Changes with more items than a list brings.
     unknown: BTreeSet<String>,
 }
@@ -45,11 +47,12 @@ impl Beside {
             return Ok(self);
         }
         self.items.clear();
-        for change in ready {
-            let lists = [items_of(&[change])];
-            let one = Self::of(&lists, plugin.client().lists(&lists)?)?;
+        let lists: Vec<List> = ready.iter().map(|change| items_of(&[change])).collect();
+        let answers = plugin.client().lists(&lists)?;
+        for ((change, list), answer) in ready.iter().zip(&lists).zip(answers) {
+            let one = Self::of(std::slice::from_ref(list), vec![answer])?;
             self.items.extend(one.items);
-            if one.is_cut {
+            if one.is_cut || one.is_hidden {
                 self.unknown.insert((*change).to_owned());
             }
         }
@@ -64,7 +67,7 @@ impl Beside {
     /// Out of the answers to such lists.
     ///
     /// # Errors
-    /// The first of theirs. Items that the user may not read are none: an edit of them does not show.
+    /// The first of theirs. Items that the user may not read are unknown: an edit of them does not show.
     pub fn of(lists: &[List], answers: Vec<Result<Vec<Record>, Error>>) -> Result<Self, Error> {
         let mut beside = Self::default();
         for (list, answer) in lists.iter().zip(answers) {
@@ -79,7 +82,7 @@ impl Beside {
                         });
                     }
                 }
-                ("task_ci", Err(error)) if !error.kind.is_passing() => {}
+                ("task_ci", Err(error)) if !error.kind.is_passing() => beside.is_hidden = true,
                 (_, Ok(rows)) => {
                     for row in rows {
                         let row = approvers::row(&row);
@@ -102,9 +105,10 @@ impl Beside {
         self.approvers.values().map(Vec::len).sum()
     }
 
-    /// The affected configuration items of one change; none where there are too many to read: an edit of them does not show.
+    /// The affected configuration items of one change; none where the user may not read them, or they are too many: an edit
+    /// of them does not show.
     pub fn items(&self, change: &str) -> Option<&[Affected]> {
-        let is_known = !self.unknown.contains(change);
+        let is_known = !self.is_hidden && !self.unknown.contains(change);
         is_known.then(|| self.items.get(change).map(Vec::as_slice).unwrap_or_default())
     }
 }

@@ -55,7 +55,9 @@ pub fn open(plugin: &Plugin, work: Work) -> Result<Gate, Failure> {
         // One request that is lost is made good by the next delivery; the policy is for an instance that is away.
         Err(Failure::Retry(later)) if delivery.attempt > 1 => {
             let failure = Failure::Retry(later);
-            unreachable(plugin, known, &asked, &failure).ok_or(failure)
+            // What is named by its number is the gate's, where that has the number too.
+            let named = || work.gate()?.change.as_ref().filter(|ticket| work.number() == Some(&ticket.number));
+            unreachable(plugin, known.or_else(named), &asked, &failure).ok_or(failure)
         }
         answer => answer,
     }
@@ -129,7 +131,6 @@ pub fn decide(
     let build = build.or_else(|| Identity::build(&change.correlation_id).map(str::to_owned)).unwrap_or_default();
     let now = Seal::of(change, build, items, artifact);
     let last = carried.filter(|_| asked.last.is_some_and(|last| is_of(last, change)));
-    let items = items.unwrap_or_default();
     // Nobody can approve a standard change anew, and one that is not approved now waits for that anyhow.
     let is_judged = may_proceed(change) && change.kind != Kind::Standard;
     let compared = last.as_ref().filter(|_| is_judged).and_then(|last| last.compare(&now, change, items));
@@ -138,12 +139,12 @@ pub fn decide(
     {
         plugin.audit("gate.edit-approved", asked.key, Some(&held.ticket), &[("edited", &unseen)]);
     }
-    let (approved, edited) = compared.and_then(|compared| Some((compared.approved, compared.edited?))).unzip();
+    let edited = compared.and_then(|compared| compared.edited);
     let policy = Policy::of(plugin, asked.since);
     let facts = Facts {
         change,
         approvers: rows,
-        conflicts: &conflicts(plugin, change, items, &policy)?,
+        conflicts: &conflicts(plugin, change, items.unwrap_or_default(), &policy)?,
         preparing,
         conditions: &conditions(plugin, change),
         edited: edited.as_deref(),
@@ -153,10 +154,10 @@ pub fn decide(
     if let Decision::Stop { reason, is_timeout: true } = &mut decision {
         give_up(plugin, held, reason, asked.key)?;
     }
-    let seal = match (approved, last) {
-        (Some(approved), _) => approved,
-        (None, Some(last)) => last.next(now, change),
-        (None, None) => now,
+    let seal = match last {
+        Some(last) if edited.is_some() => last,
+        Some(last) => last.next(now, change),
+        None => now,
     };
     let verdict = verdict(decision, seal);
     audit(plugin, held, asked, &verdict);
@@ -241,7 +242,15 @@ fn verdict(decision: Decision, seal: Seal) -> Verdict {
             reasons.push(seal.held(is_held).words());
             Verdict::Pause(Pause { waiting_for: reasons, check_after, expires_at })
         }
-        Decision::Stop { reason, .. } => Verdict::Cancel(reason),
+        Decision::Stop { reason, is_timeout } => {
+            // In words of other people's it would be one that they made up.
+            let reason = reason.replace("(seal ", "(");
+            // Asked again by this gate, an edit since its approval still shows.
+            match seal.is_approved() && is_timeout {
+                true => Verdict::Cancel(format!("{reason}\n{}", seal.held(true).words())),
+                false => Verdict::Cancel(reason),
+            }
+        }
     }
 }
 

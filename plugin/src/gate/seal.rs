@@ -19,7 +19,7 @@ const VERSION: &str = "2";
 const ASKED: &str = "asked";
 
 /// After the time: somebody or something said wait, so that no policy lets the work go on.
-const HELD: &str = "-held";
+pub const HELD: &str = "-held";
 
 /// A part that was not known when the seal was made: it cannot have been edited.
 const UNKNOWN: &str = "--------";
@@ -31,6 +31,9 @@ const WORDS: [&str; 2] =
 /// What a seal is about, in its order.
 const PARTS: [&str; 5] =
     ["the planned window", "the configuration item", "the affected configuration items", "the type", "the artifact"];
+
+/// Since when an approved change must stay as it is.
+const GIVEN: &str = "it was given";
 
 /// Where the affected configuration items stand in [`PARTS`].
 const ITEMS: usize = 2;
@@ -139,42 +142,45 @@ impl Seal {
         fields.next().is_none().then_some(Self { stage, is_held, build, parts })
     }
 
-    /// The seal that a gate carries. One that gives work up carries none.
+    /// The seal that a gate carries. One that gives up work that nobody had approved carries none.
     pub fn carried_by(gate: &Gate) -> Option<Self> {
         match &gate.verdict {
             Verdict::Proceed(clearance) => Self::parse(clearance.seal.as_deref()?),
             // A pause has no place of its own for it.
-            Verdict::Pause(pause) => {
-                let last = pause.waiting_for.last()?;
-                let text = WORDS.iter().find_map(|words| last.strip_prefix(words))?;
-                Self::parse(text.strip_suffix(')')?)
-            }
-            Verdict::Cancel(_) => None,
+            Verdict::Pause(pause) => Self::in_words(pause.waiting_for.last()?),
+            Verdict::Cancel(why) => Self::in_words(why.rsplit_once('\n')?.1),
         }
     }
 
-    /// For the words of a pause: its last line.
+    fn in_words(last: &str) -> Option<Self> {
+        let text = WORDS.iter().find_map(|words| last.strip_prefix(words))?;
+        Self::parse(text.strip_suffix(')')?)
+    }
+
+    /// For the words of a pause, or of giving up: their last line.
     pub fn words(&self) -> String {
         let [asked, approved] = WORDS;
         format!("{}{})", if self.is_approved() { approved } else { asked }, self.text())
     }
 
-    /// What was approved, and what was edited since, where the change is approved `now`. `items` are those affected now.
-    pub fn compare(&self, now: &Self, change: &Change, items: &[Affected]) -> Option<Comparison> {
+    /// What was edited, where the change is approved `now`. `items` are those affected now, where they are known.
+    pub fn compare(&self, now: &Self, change: &Change, items: Option<&[Affected]>) -> Option<Comparison> {
         let Stage::Approved(at) = now.stage else { return None };
         let is_settled = at > 0 && change.updated <= at.saturating_add(SETTLED_MS);
         let (approved, since) = match self.stage {
-            Stage::Approved(then) if at <= then => (self.clone(), "it was given"),
-            _ if is_settled => (now.clone().given(at, items), "it was given"),
+            Stage::Approved(then) if at <= then => (self.clone(), GIVEN),
+            _ if is_settled => (now.clone().given(at, items), GIVEN),
             Stage::Approved(_) => (self.clone().given(at, items), "the approval before"),
             Stage::Asked => (self.clone().given(at, items), "it was asked for"),
         };
         let edits = approved.differences(now);
         let edited = (!edits.is_empty()).then(|| {
-            let edits = edits.join(", ");
-            format!("approval again, or the edit undone: since {since}, somebody edited {edits}")
+            // When an item was added is known, of the others only that nobody looked between.
+            let is_sure = since == GIVEN || edits == PARTS.get(ITEMS..=ITEMS).unwrap_or_default();
+            let perhaps = if is_sure { "" } else { ", perhaps before it was given" };
+            format!("approval again, or the edit undone: since {since}, somebody edited {}{perhaps}", edits.join(", "))
         });
-        Some(Comparison { unseen: self.differences(&approved), approved, edited })
+        Some(Comparison { unseen: self.differences(&approved), edited })
     }
 
     /// What the parts are called that are known to differ.
@@ -186,9 +192,9 @@ impl Seal {
 
     /// What was approved `at` that time, where this is what it was asked for: with the items that had been added by then.
     /// Adding one does not touch the change, so that no look need have seen it.
-    fn given(mut self, at: Timestamp, items: &[Affected]) -> Self {
+    fn given(mut self, at: Timestamp, items: Option<&[Affected]>) -> Self {
         self.stage = Stage::Approved(at);
-        if let (Some(part), true) = (self.parts.get_mut(ITEMS), at > 0) {
+        if let (Some(part), Some(items), true) = (self.parts.get_mut(ITEMS), items, at > 0) {
             *part = set(items.iter().filter(|affected| affected.added_at.is_none_or(|added| added <= at)));
         }
         self
@@ -205,11 +211,9 @@ impl Seal {
     }
 }
 
-/// What was approved, beside what the change says now.
+/// What the change says now, beside what was approved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
-    /// What was approved.
-    pub approved: Seal,
     /// What was edited since, in words for a pause; none where nothing was.
     pub edited: Option<String>,
     /// What was edited before it was approved, without a look that saw it.

@@ -113,3 +113,43 @@ fn a_gate_of_another_change_lends_it_no_approvals() {
     assert_eq!((own.change.as_ref(), own.approvals.as_slice()), (None, &[][..]));
     assert!(matches!(&own.verdict, Verdict::Proceed(clearance) if clearance.by_policy && clearance.seal.is_some()));
 }
+
+#[test]
+fn work_that_names_its_change_by_number_is_not_let_through_against_its_last_gate() {
+    let host = Host::with(json!({"approval": {"timeout": "2h", "on-timeout": "proceed"}}));
+    for is_rejected in [true, false] {
+        let instance = Instance::new();
+        let made = instance.person_makes(&[("type", "normal"), ("state", "-4"), ("approval", "requested")]);
+        let mut event = deploy(DeployPhase::Requested, None);
+        event.change_number = Some(made["number"].clone());
+        let gate = host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().gate.unwrap();
+        match is_rejected {
+            true => instance.person_edits(&[("approval", "rejected"), ("state", "-5")]),
+            false => instance.person_edits(&[("on_hold", "true"), ("on_hold_reason", "freeze")]),
+        }
+        let last = reread(&host, &instance, &gate);
+        instance.is_away.set(true);
+        instance.advance(3 * HOUR);
+        (event.gate, event.delivery.attempt) = (Some(last.clone()), 2);
+        let away = host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().gate.unwrap();
+        match is_rejected {
+            true => assert_eq!(stops(&away), stops(&last)),
+            false => assert!(waits_for(&away).contains("the time to answer is over")),
+        }
+        assert_eq!(away.change, last.change);
+    }
+}
+
+#[test]
+fn where_gates_are_switched_off_nothing_waits_for_an_instance_that_is_away_for_long() {
+    let host = Host::with(json!({"approval": {"timeout": "2h"}, "workflows": {"approval-gates": false}}));
+    let instance = Instance::new();
+    instance.is_away.set(true);
+    let mut event = deploy(DeployPhase::Requested, None);
+    event.delivery.attempt = 2;
+    let ask = || host.call(&instance, |plugin| on_deploy(plugin, &event));
+    assert!(matches!(ask(), Err(Failure::Retry(_))));
+    instance.advance(3 * HOUR);
+    let gate = ask().unwrap().gate.unwrap();
+    assert!(matches!(&gate.verdict, Verdict::Proceed(clearance) if clearance.reason.contains("switched off")));
+}

@@ -5,6 +5,7 @@ use crate::support::*;
 use itsm_contract::answers::Waiting;
 use itsm_contract::events::DeployPhase;
 use itsm_contract::types::{Gate, System, SystemKind};
+use serde_json::json;
 use servicenow_plugin::approvals::check;
 use servicenow_plugin::build_requested::on_build_requested;
 use servicenow_plugin::deploy::on_deploy;
@@ -31,7 +32,9 @@ fn an_edit_that_nobody_saw_before_approval_was_given_waits_for_another_one() {
         starts(&waits_for(&held), &words);
         // It stays so, however often it is asked.
         let later = reread(&host, &instance, &held);
-        assert!(waits_for(&later).contains(&format!("somebody edited {name}; or cancel CHG0030001 and")));
+        assert!(
+            waits_for(&later).contains(&format!("somebody edited {name}, perhaps before it was given; or cancel CHG"))
+        );
         // Undone, it is what was approved.
         let undone = [("start_date", ""), ("end_date", ""), ("cmdb_ci", ""), ("type", "normal")];
         instance.person_edits(&undone);
@@ -257,4 +260,76 @@ fn many_items_of_many_changes_are_no_edit() {
         event.build.id = format!("build-{number}");
         proceeds(&host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().gate.unwrap());
     }
+}
+
+#[test]
+fn work_that_was_given_up_after_an_edit_is_not_let_through_when_it_asks_again() {
+    let settings = json!({"approval": {"timeout": "2h", "on-timeout": "cancel"}, "change": {"on-cancel": "comment"}});
+    let (host, instance) = (Host::with(settings), Instance::new());
+    let gate = requested(&host, &instance);
+    instance.approve();
+    let approved = reread(&host, &instance, &gate);
+    instance.advance(MINUTE);
+    instance.person_edits(EDITS[1].0);
+    let held = reread(&host, &instance, &approved);
+    instance.advance(3 * HOUR);
+    let given_up = reread(&host, &instance, &held);
+    assert!(stops(&given_up).contains("waited too long for: approval again"));
+    let ask = |gate: &Gate| {
+        let mut event = deploy(DeployPhase::Requested, Some(gate));
+        event.delivery.occurred_at = instance.now();
+        host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().gate.unwrap()
+    };
+    assert!(waits_for(&ask(&given_up)).contains("somebody edited the configuration item"));
+    instance.person_edits(&[("cmdb_ci", "")]);
+    proceeds(&ask(&given_up));
+}
+
+#[test]
+fn items_that_could_not_be_read_once_are_no_edit() {
+    let (host, instance) = (host(), Instance::new());
+    let gate = requested(&host, &instance);
+    instance.affects(&instance.change()["sys_id"].clone(), ITEM);
+    instance.advance(MINUTE);
+    instance.approve();
+    *instance.closed.borrow_mut() = vec!["task_ci".into()];
+    let approved = reread(&host, &instance, &gate);
+    proceeds(&approved);
+    instance.closed.borrow_mut().clear();
+    proceeds(&reread(&host, &instance, &approved));
+    let event = deploy(DeployPhase::Requested, Some(&approved));
+    proceeds(&host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().gate.unwrap());
+}
+
+#[test]
+fn of_many_gates_one_whose_item_is_taken_away_again_is_seen_too() {
+    let (host, instance) = (host(), Instance::new());
+    let ask = |number: usize| {
+        let request = build_request(&format!("b-{number}"));
+        let last = host.call(&instance, |plugin| on_build_requested(plugin, &request)).unwrap();
+        Waiting { last, since: NOON }
+    };
+    let mut works: Vec<Waiting> = (0..12).map(ask).collect();
+    let mut cursor = None;
+    let mut look = || {
+        instance.advance(MINUTE);
+        let review = host.call(&instance, |plugin| check(plugin, &works, cursor.as_deref())).unwrap();
+        cursor = Some(review.cursor);
+        for moved in &review.moved {
+            let work = works.iter_mut().find(|work| work.last.change.as_ref().unwrap().id == moved.change).unwrap();
+            work.last = moved.answer.clone().unwrap();
+        }
+        (review.moved.len(), works[0].last.clone())
+    };
+    look();
+    let id = look().1.change.unwrap().id;
+    instance.advance(MINUTE);
+    instance.answer("approved", "");
+    instance.person_edits_one(&id, &[("approval", "approved"), ("state", "-2")]);
+    instance.advance(MINUTE);
+    instance.affects(&id, ITEM);
+    assert!(waits_for(&look().1).contains("somebody edited the affected configuration items"));
+    assert_eq!(look().0, 0);
+    instance.affects_nothing();
+    proceeds(&look().1);
 }

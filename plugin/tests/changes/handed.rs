@@ -177,7 +177,9 @@ fn a_linked_change_that_gave_work_up_is_named_again_to_be_asked_again() {
     assert_eq!(code(&refusal(&host, &instance, &again)).1, words);
     again.change_number = Some(gate.change.as_ref().unwrap().number.clone());
     stops(&host.call(&instance, |plugin| on_deploy(plugin, &again)).unwrap().gate.unwrap());
-    // What is given up may be noted.
+    // What happened, or is given up, may be noted.
+    let started = deploy(DeployPhase::Started, Some(&rejected));
+    assert_eq!(code(&refusal(&host, &instance, &started)).0, "change.not-cleared");
     let cancelled = deploy(DeployPhase::Cancelled("rejected".into()), Some(&rejected));
     assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &cancelled)).unwrap().unfinished, []);
 }
@@ -264,4 +266,79 @@ fn what_becomes_of_a_second_deployment_is_noted_on_the_change_that_the_first_one
     assert_eq!((change["state"].as_str(), change["close_code"].as_str()), ("3", "successful"));
     assert_eq!(change["work_notes"].matches("failed: no space left").count(), 1);
     assert_eq!(change["work_notes"].matches("succeeded.").count(), 1);
+}
+
+#[test]
+fn a_second_deployment_that_goes_on_by_the_builds_gate_is_held_against_its_own_change() {
+    let (host, instance) = (host(), Instance::new());
+    let build = approved(&host, &instance, false);
+    for phase in [DeployPhase::Started, DeployPhase::Succeeded] {
+        let event = deploy(phase, Some(&build));
+        assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().unfinished, []);
+    }
+    let second = |phase| {
+        let mut event = deploy(phase, Some(&build));
+        event.deployment_id = "deploy-99".into();
+        event.delivery.key.push_str("-99");
+        event
+    };
+    let event = second(DeployPhase::Requested);
+    let own = host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().gate.unwrap();
+    waits_for(&own);
+    for phase in [DeployPhase::Started, DeployPhase::Succeeded] {
+        let failure = refusal(&host, &instance, &second(phase));
+        assert_eq!(code(&failure).0, "change.not-approved");
+    }
+    // It happened, so it is noted there.
+    let changes = instance.changes();
+    let change = changes.iter().find(|change| change["sys_id"] == own.change.as_ref().unwrap().id).unwrap();
+    assert_eq!(change["state"], "-4");
+    assert_eq!(change["work_notes"].matches("Deploy rhel-9-hardened").count(), 2);
+    // Approved, it is closed by them.
+    instance.person_edits_one(&change["sys_id"], &[("approval", "approved"), ("state", "-2")]);
+    let event = second(DeployPhase::Succeeded);
+    assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap().unfinished, []);
+    assert!(instance.changes().iter().all(|change| change["state"] == "3"));
+}
+
+#[test]
+fn a_deployment_that_is_cancelled_leaves_the_builds_change_to_the_one_that_runs() {
+    let (host, instance) = (host(), Instance::new());
+    let build = approved(&host, &instance, false);
+    let started = deploy(DeployPhase::Started, Some(&build));
+    host.call(&instance, |plugin| on_deploy(plugin, &started)).unwrap();
+    let mut second = deploy(DeployPhase::Cancelled("not needed".into()), Some(&build));
+    second.deployment_id = "deploy-99".into();
+    assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &second)).unwrap().unfinished, []);
+    assert_eq!(instance.change()["state"], "-1");
+    assert!(instance.change()["work_notes"].contains("was cancelled: not needed"));
+    let succeeded = deploy(DeployPhase::Succeeded, Some(&build));
+    assert_eq!(host.call(&instance, |plugin| on_deploy(plugin, &succeeded)).unwrap().unfinished, []);
+    assert_eq!(instance.change()["state"], "3");
+}
+
+#[test]
+fn another_build_under_the_same_deployment_has_a_change_of_its_own() {
+    let (host, instance) = (host(), Instance::new());
+    let event = deploy(DeployPhase::Requested, None);
+    host.call(&instance, |plugin| on_deploy(plugin, &event)).unwrap();
+    instance.approve();
+    let mut other = event.clone();
+    other.build.id = "build-5000".into();
+    waits_for(&host.call(&instance, |plugin| on_deploy(plugin, &other)).unwrap().gate.unwrap());
+    assert_eq!(instance.changes().len(), 2);
+}
+
+#[test]
+fn what_happened_is_noted_on_a_change_that_was_cancelled_meanwhile() {
+    let (host, instance) = (host(), Instance::new());
+    let build = approved(&host, &instance, false);
+    let started = deploy(DeployPhase::Started, Some(&build));
+    host.call(&instance, |plugin| on_deploy(plugin, &started)).unwrap();
+    instance.person_edits(&[("state", "4")]);
+    for _ in 0..2 {
+        let failure = refusal(&host, &instance, &deploy(DeployPhase::Succeeded, Some(&build)));
+        assert_eq!(code(&failure).0, "change.not-approved");
+    }
+    assert_eq!(instance.change()["work_notes"].matches("succeeded.").count(), 1);
 }

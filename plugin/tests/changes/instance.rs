@@ -31,6 +31,8 @@ pub struct Instance {
     pub keeps_sys_ids: Cell<bool>,
     /// Columns that the user may not read.
     pub hidden: RefCell<Vec<String>>,
+    /// Tables that the user may not read.
+    pub closed: RefCell<Vec<String>>,
     /// The request, counted from 0, whose reply is lost.
     pub lost: Cell<Option<(usize, Loss)>>,
     /// Nothing is answered.
@@ -88,6 +90,7 @@ impl Instance {
             counter: Cell::new(0),
             keeps_sys_ids: Cell::new(true),
             hidden: RefCell::default(),
+            closed: RefCell::default(),
             lost: Cell::new(None),
             is_away: Cell::new(false),
             has_batch: Cell::new(true),

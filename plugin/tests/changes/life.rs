@@ -225,6 +225,9 @@ fn a_slot_that_cannot_be_found_is_a_persons_to_plan() {
     let gate = host.call(&instance, |plugin| on_build_requested(plugin, &request)).unwrap();
     assert!(waits_for(&gate).contains("find a free slot: No slots found for 90 days from now; then ask for approval"));
     assert_eq!(instance.change()["state"], "-5");
+    // What is to be done does not get lost with the next look.
+    let gate = reread(&host, &instance, &gate);
+    assert!(waits_for(&gate).contains("find a free slot: No slots found for 90 days from now; then ask for approval"));
     // A person plans it and asks for approval; the gate goes on.
     instance.person_edits(&[("state", "-4"), ("approval", "requested")]);
     assert_eq!(waits_for(&reread(&host, &instance, &gate)), "approval of CHG0030002 (in Assess, requested)");

@@ -78,6 +78,13 @@ impl Instance {
     }
 
     fn list(&self, table: &str, parameters: &BTreeMap<&str, String>) -> Response {
+        if self.closed.borrow().iter().any(|closed| closed == table) {
+            return refusal(
+                403,
+                "Insufficient rights to query records",
+                "Field(s) present in the query do not have permission to be read",
+            );
+        }
         let empty = String::new();
         let query = parameters.get("sysparm_query").unwrap_or(&empty);
         let (filters, orders) = match query.find("^ORDERBY") {
