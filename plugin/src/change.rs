@@ -6,6 +6,7 @@
 mod close;
 mod controlled;
 mod create;
+mod foretold;
 mod handed;
 mod held;
 mod items;
@@ -26,7 +27,7 @@ pub use held::{Held, is_renamed, is_used_up};
 pub use items::{Items, find as find_items};
 pub use link::link;
 pub use note::note;
-pub use plan::plan;
+pub use plan::{plan, plan_result};
 pub use result::after_build;
 pub use state::{Answer, Kind, State};
 pub use step::{failing_conditions, submit};

@@ -15,6 +15,7 @@ use itsm_contract::types::{Gate, Verdict};
 use seal::{HELD, Seal};
 
 pub use away::unreachable;
+pub(crate) use open::is_fresh;
 pub use open::{Asked, decide, go_on, open};
 
 /// Whether this gate waits since somebody or something said wait.

@@ -7,6 +7,7 @@ mod ends;
 mod hosts;
 mod losses;
 mod polls;
+mod previews;
 mod scheduling;
 mod settings;
 mod shared;

@@ -13,6 +13,9 @@ const RIVALS_LIMIT: usize = 20;
 /// Keys in one search: longer lists make addresses that front ends refuse.
 const KEYS_LIMIT: usize = 50;
 
+/// How the record that counts is found by its key: [`Held::search`], or [`Held::peek`] for what may only be read.
+pub(super) type Search = fn(&Plugin, &str) -> Result<Option<Held>, Error>;
+
 /// A change request, and the ticket that stands for it.
 ///
 /// One that we made is believed by its `sys_id` and our key, a linked one by its `sys_id` and number.
@@ -69,8 +72,12 @@ impl Held {
     /// # Errors
     /// `NotFound` too where the user may not read it; `ReplyUnexpected` where it is another one.
     pub fn read(plugin: &Plugin, ticket: &Ticket) -> Result<Self, Error> {
+        Self::read_by(plugin, ticket, Self::search)
+    }
+
+    pub(super) fn read_by(plugin: &Plugin, ticket: &Ticket, search: Search) -> Result<Self, Error> {
         match ticket.key.as_deref().filter(|_| is_renamed(ticket)) {
-            Some(key) => Self::search(plugin, key)?.ok_or_else(|| not_found(&ticket.number)),
+            Some(key) => search(plugin, key)?.ok_or_else(|| not_found(&ticket.number)),
             None => Self::believe(plugin, Change::get(plugin, &ticket.id)?, ticket),
         }
     }
@@ -84,6 +91,15 @@ impl Held {
         Ok(Self::search_all(plugin, &[correlation_id])?.pop())
     }
 
+    /// As [`search`](Self::search), and cancels nothing.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn peek(plugin: &Plugin, correlation_id: &str) -> Result<Option<Self>, Error> {
+        let found = contenders(plugin, &[correlation_id])?;
+        found.first().map(|found| Self::ours(plugin, found.winner.clone(), correlation_id)).transpose()
+    }
+
     /// As [`search`](Self::search), for many keys: the records that count, of those keys that have any.
     ///
     /// # Errors
@@ -91,20 +107,12 @@ impl Held {
     pub fn search_all(plugin: &Plugin, keys: &[&str]) -> Result<Vec<Self>, Error> {
         let mut winners = Vec::new();
         for keys in keys.chunks(KEYS_LIMIT) {
-            let query = Query::new().one_of("correlation_id", keys.iter().copied());
-            let query = query.ordered_by("sys_created_on").ordered_by("sys_id");
-            let found = plugin.client().list(TABLE, &query, FIELDS, RIVALS_LIMIT * keys.len())?;
-            let changes = found.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
-            if changes.iter().any(|change| !keys.contains(&&*change.correlation_id)) {
-                return Err(another("the search by correlation_id found something else"));
-            }
-            for key in keys {
-                let rivals = || changes.iter().filter(|change| change.correlation_id == *key);
-                let Some(winner) = rivals().min_by_key(|change| (&change.created, &change.sys_id)) else { continue };
-                for loser in rivals().filter(|loser| loser.sys_id != winner.sys_id && loser.state != State::Canceled) {
-                    cancel_double(plugin, loser, winner)?;
+            for Contenders { winner, losers } in contenders(plugin, keys)? {
+                for loser in losers.iter().filter(|loser| loser.state != State::Canceled) {
+                    cancel_double(plugin, loser, &winner)?;
                 }
-                winners.push(Self::ours(plugin, winner.clone(), key)?);
+                let key = winner.correlation_id.clone();
+                winners.push(Self::ours(plugin, winner, &key)?);
             }
         }
         Ok(winners)
@@ -116,27 +124,55 @@ impl Held {
     /// # Errors
     /// Where ServiceNow cannot be asked, or what is handed back is not the record that it says.
     pub fn locate(plugin: &Plugin, work: Work) -> Result<Option<Self>, Failure> {
+        Self::locate_by(plugin, work, Self::search)
+    }
+
+    pub(super) fn locate_by(plugin: &Plugin, work: Work, search: Search) -> Result<Option<Self>, Failure> {
         if let Some(number) = work.number() {
             return link::find(plugin, number)?.of(plugin, work).map(Some);
         }
-        let Some(ticket) = handed_back(plugin, work)? else { return Self::own(plugin, work) };
-        let handed = Self::read(plugin, ticket)?.of(plugin, work)?;
+        let Some(ticket) = handed_back(plugin, work)? else { return Self::own(plugin, work, search) };
+        let handed = Self::read_by(plugin, ticket, search)?.of(plugin, work)?;
         // It ended with another deployment: this one may have asked for its own since.
         match is_used_up(plugin, work, &handed) {
-            true => Ok(Some(Self::own(plugin, work)?.unwrap_or(handed))),
+            true => Ok(Some(Self::own(plugin, work, search)?.unwrap_or(handed))),
             false => Ok(Some(handed)),
         }
     }
 
     /// The change request that this work would have made; none where it made none.
-    fn own(plugin: &Plugin, work: Work) -> Result<Option<Self>, Failure> {
+    pub(super) fn own(plugin: &Plugin, work: Work, search: Search) -> Result<Option<Self>, Failure> {
         let identity = work.identity(plugin);
         match Change::get(plugin, &identity.sys_id) {
             Ok(change) => Ok(Some(Self::ours(plugin, change, &identity.correlation_id)?)),
-            Err(Error { kind: Kind::NotFound, .. }) => Ok(Self::search(plugin, &identity.correlation_id)?),
+            Err(Error { kind: Kind::NotFound, .. }) => Ok(search(plugin, &identity.correlation_id)?),
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The records that carry one key: the one that counts, and the others.
+struct Contenders {
+    winner: Change,
+    losers: Vec<Change>,
+}
+
+/// Of those of these keys that have any, no more than [`KEYS_LIMIT`].
+fn contenders(plugin: &Plugin, keys: &[&str]) -> Result<Vec<Contenders>, Error> {
+    let query = Query::new().one_of("correlation_id", keys.iter().copied());
+    let query = query.ordered_by("sys_created_on").ordered_by("sys_id");
+    let found = plugin.client().list(TABLE, &query, FIELDS, RIVALS_LIMIT * keys.len())?;
+    let changes = found.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
+    if changes.iter().any(|change| !keys.contains(&&*change.correlation_id)) {
+        return Err(another("the search by correlation_id found something else"));
+    }
+    let of_key = |key: &&str| {
+        let rivals = || changes.iter().filter(|change| change.correlation_id == *key);
+        let winner = rivals().min_by_key(|change| (&change.created, &change.sys_id))?.clone();
+        let losers = rivals().filter(|loser| loser.sys_id != winner.sys_id).cloned().collect();
+        Some(Contenders { winner, losers })
+    };
+    Ok(keys.iter().filter_map(of_key).collect())
 }
 
 /// Whether a build's change request has ended with another deployment of the build: this one needs its own. One that was

@@ -11,6 +11,17 @@ use itsm_contract::types::{Failure, Problem};
 /// # Errors
 /// `Refused` where it is none of that.
 pub fn link(plugin: &Plugin, work: Work, number: &str) -> Result<Held, Failure> {
+    let held = linkable(plugin, work, number)?;
+    let facts = [("type", held.change.kind.value()), ("state", held.change.state.label())];
+    plugin.audit("change.linked", &work.delivery().key, Some(&held.ticket), &facts);
+    Ok(held)
+}
+
+/// The same, without saying that it is linked.
+///
+/// # Errors
+/// As [`link`].
+pub fn linkable(plugin: &Plugin, work: Work, number: &str) -> Result<Held, Failure> {
     let held = find(plugin, number)?.of(plugin, work)?;
     let change = &held.change;
     let is_linked = work.gate().and_then(|gate| gate.change.as_ref()).is_some_and(|ticket| ticket.id == change.sys_id);
@@ -29,8 +40,6 @@ pub fn link(plugin: &Plugin, work: Work, number: &str) -> Result<Held, Failure> 
             "name a change request of that type, or change `change.type` in the settings",
         ));
     }
-    let facts = [("type", change.kind.value()), ("state", change.state.label())];
-    plugin.audit("change.linked", &work.delivery().key, Some(&held.ticket), &facts);
     Ok(held)
 }
 

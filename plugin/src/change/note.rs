@@ -30,10 +30,7 @@ pub(super) fn marker(key: &str) -> String {
 /// # Errors
 /// Where ServiceNow cannot be asked, or refuses.
 pub fn note(plugin: &Plugin, held: &Held, text: &str, key: &str) -> Result<bool, Failure> {
-    let fields = format!("{FIELDS},work_notes");
-    let record = plugin.client().get_displayed(TABLE, &held.change.sys_id, &fields)?;
-    Held::believe(plugin, Change::read(&record)?, &held.ticket)?;
-    if record.display("work_notes").contains(&marker(key)) {
+    if is_noted(plugin, held, key)? {
         return Ok(false);
     }
     let mut values = Map::new();
@@ -41,4 +38,15 @@ pub fn note(plugin: &Plugin, held: &Held, text: &str, key: &str) -> Result<bool,
     journal::write(plugin, &held.ticket, values, &marker(key), "number", key)?;
     plugin.audit("change.noted", key, Some(&held.ticket), &[("note", text)]);
     Ok(true)
+}
+
+/// Whether the event's note is there.
+///
+/// # Errors
+/// Where ServiceNow cannot be asked.
+pub(super) fn is_noted(plugin: &Plugin, held: &Held, key: &str) -> Result<bool, Failure> {
+    let fields = format!("{FIELDS},work_notes");
+    let record = plugin.client().get_displayed(TABLE, &held.change.sys_id, &fields)?;
+    Held::believe(plugin, Change::read(&record)?, &held.ticket)?;
+    Ok(record.display("work_notes").contains(&marker(key)))
 }

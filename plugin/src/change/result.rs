@@ -19,29 +19,46 @@ pub fn after_build(plugin: &Plugin, event: &BuildResult) -> Vec<Failure> {
 fn record(plugin: &Plugin, event: &BuildResult, ticket: &Ticket) -> Result<(), Failure> {
     let held = Held::read(plugin, ticket)?.of_build(plugin, &event.build)?;
     let key = &event.delivery.key;
-    let image = &event.build.image;
-    let what = format!("Build {} of {} {}", event.build.id, image.name, image.version);
-    let close = plugin.settings().change.close;
-    match &event.outcome {
-        BuildOutcome::Passed => {
-            let digest = image.digest.as_deref().map(|digest| format!(" Artifact: {digest}")).unwrap_or_default();
-            let notes = format!("{what} passed.{digest}");
-            if close == Close::AfterBuild {
-                finish(plugin, held, &Ending { is_success: true, notes, mark: what }, key)?;
-            } else {
-                note(plugin, &held, &notes, key)?;
-            }
-        }
-        BuildOutcome::Failed(why) => {
-            let notes = format!("{what} failed: {why}");
-            match close {
-                Close::AfterBuild => drop(finish(plugin, held, &Ending { is_success: false, notes, mark: what }, key)?),
-                // Nothing will be deployed, so nothing else would ever end it.
-                Close::AfterDeployment => drop(give_up(plugin, held, &notes, key)?),
-                Close::Never => drop(note(plugin, &held, &notes, key)?),
-            }
-        }
-        BuildOutcome::Cancelled(why) => drop(give_up(plugin, held, &format!("{what} was cancelled: {why}"), key)?),
+    match Deed::of(event, plugin.settings().change.close) {
+        Deed::Finish(ending) => drop(finish(plugin, held, &ending, key)?),
+        Deed::Note(text) => drop(note(plugin, &held, &text, key)?),
+        Deed::GiveUp(why) => drop(give_up(plugin, held, &why, key)?),
     }
     Ok(())
+}
+
+/// What is done with the change request.
+pub(super) enum Deed {
+    /// It is closed.
+    Finish(Ending),
+    /// It is noted.
+    Note(String),
+    /// It is given up.
+    GiveUp(String),
+}
+
+impl Deed {
+    /// For this result, where the settings have changes closed then.
+    pub(super) fn of(event: &BuildResult, close: Close) -> Self {
+        let image = &event.build.image;
+        let what = format!("Build {} of {} {}", event.build.id, image.name, image.version);
+        let ending = |is_success, notes| Self::Finish(Ending { is_success, notes, mark: what.clone() });
+        match &event.outcome {
+            BuildOutcome::Passed => {
+                let digest = image.digest.as_deref().map(|digest| format!(" Artifact: {digest}")).unwrap_or_default();
+                let notes = format!("{what} passed.{digest}");
+                if close == Close::AfterBuild { ending(true, notes) } else { Self::Note(notes) }
+            }
+            BuildOutcome::Failed(why) => {
+                let notes = format!("{what} failed: {why}");
+                match close {
+                    Close::AfterBuild => ending(false, notes),
+                    // Nothing will be deployed, so nothing else would ever end it.
+                    Close::AfterDeployment => Self::GiveUp(notes),
+                    Close::Never => Self::Note(notes),
+                }
+            }
+            BuildOutcome::Cancelled(why) => Self::GiveUp(format!("{what} was cancelled: {why}")),
+        }
+    }
 }

@@ -87,7 +87,7 @@ fn judged(plugin: &Plugin, work: Work, handed: Option<&Ticket>, asked: &Asked) -
 }
 
 /// Whether nobody was asked for approval yet.
-fn is_fresh(change: &Change) -> bool {
+pub(crate) fn is_fresh(change: &Change) -> bool {
     change.state == State::New && change.approval == Answer::NotRequested && !change.is_on_hold
 }
 
