@@ -6,7 +6,7 @@ use crate::settings::Close;
 use crate::{cmdb, evidence, gate, incident};
 use itsm_contract::answers::{Deployment, Item};
 use itsm_contract::events::{DeployEvent, DeployPhase};
-use itsm_contract::types::{Failure, Problem, Verdict};
+use itsm_contract::types::{Failure, Gate, Problem, Verdict};
 
 /// Gates a deployment that is about to start, and records one that has moved. What could not be done is told, and a
 /// redelivery does only that.
@@ -148,9 +148,7 @@ fn end(plugin: &Plugin, event: &DeployEvent, held: Held, ending: &Ending) -> Res
 /// # Errors
 /// `Refused` where the gate that is handed back does not say proceed.
 fn uncleared(plugin: &Plugin, event: &DeployEvent, held: &Held, what: &str) -> Result<(), Failure> {
-    let Some(gate) = event.gate.as_ref().filter(|gate| !matches!(gate.verdict, Verdict::Proceed(_))) else {
-        return Ok(());
-    };
+    let Some(gate) = shut(event) else { return Ok(()) };
     let said = if matches!(gate.verdict, Verdict::Pause(_)) { "wait" } else { "give up" };
     let title = Work::Deployment(event).title();
     let number = &held.change.number;
@@ -165,8 +163,13 @@ fn uncleared(plugin: &Plugin, event: &DeployEvent, held: &Held, what: &str) -> R
     }))
 }
 
+/// The gate that is handed back with what went on against it.
+pub(crate) fn shut(event: &DeployEvent) -> Option<&Gate> {
+    event.gate.as_ref().filter(|gate| !matches!(gate.verdict, Verdict::Proceed(_)))
+}
+
 /// Whether work was let through though its change request allows none: gates are switched off, or the policy decided.
-fn is_unapproved_by_policy(plugin: &Plugin, event: &DeployEvent, held: &Held) -> bool {
+pub(crate) fn is_unapproved_by_policy(plugin: &Plugin, event: &DeployEvent, held: &Held) -> bool {
     let verdict = event.gate.as_ref().map(|gate| &gate.verdict);
     let is_by_policy = matches!(verdict, Some(Verdict::Proceed(clearance)) if clearance.by_policy);
     let state = &held.change.state;

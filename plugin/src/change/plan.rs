@@ -3,13 +3,13 @@
 use super::create::{defaults, values};
 use super::result::Deed;
 use super::{Held, TABLE, Work, deployment_line, foretold, handed_back, is_controlled, is_used_up, items, link};
-use crate::gate;
 use crate::mapping::compare;
 use crate::plugin::Plugin;
 use crate::settings::Close;
+use crate::{deploy, gate};
 use itsm_contract::answers::Planned;
 use itsm_contract::events::{BuildResult, DeployEvent, DeployPhase};
-use itsm_contract::types::{Failure, ItemOutcome, Verdict};
+use itsm_contract::types::{Failure, ItemOutcome};
 
 /// What this work's hook would do to its change request; none where it needs none. Reads only.
 ///
@@ -78,17 +78,12 @@ fn moved(plugin: &Plugin, event: &DeployEvent, held: Held) -> Result<ItemOutcome
     if let DeployPhase::Cancelled(_) = event.phase {
         return foretold::given_up(plugin, &held, key);
     }
-    let verdict = event.gate.as_ref().map(|gate| &gate.verdict);
-    let is_uncleared = verdict.is_some_and(|verdict| !matches!(verdict, Verdict::Proceed(_)));
-    let is_by_policy = matches!(verdict, Some(Verdict::Proceed(clearance)) if clearance.by_policy)
-        || !plugin.settings().workflows.approval_gates;
-    let state = &held.change.state;
-    let is_unapproved = is_by_policy && !state.allows_work() && !state.is_over();
+    let is_unapproved = deploy::is_unapproved_by_policy(plugin, event, &held);
     let has_ended = event.phase != DeployPhase::Started;
     let is_left_open = has_ended && plugin.settings().change.close == Close::Never;
     // What ended with another deployment is begun no more.
     let is_over = !has_ended && is_used_up(plugin, Work::Deployment(event), &held);
-    if is_uncleared || is_unapproved || is_left_open || is_over {
+    if deploy::shut(event).is_some() || is_unapproved || is_left_open || is_over {
         return foretold::noted(plugin, &held, key);
     }
     match has_ended {
