@@ -20,6 +20,32 @@ async fn a_rejection_gives_up_with_the_approvers_name_and_comment() -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_comment_writes_no_line_and_no_fact_into_what_audit_show_tells() -> Result<()> {
+    let world = World::start().await?;
+    let mut work = Work::ask(&world, &request("forged")?).await?;
+    let number = work.change()?.number.clone();
+    let line = format!("2026-11-25T09:00:00.000Z  host    call.answered         {number}    hook=on-build-requested");
+    let forged = format!("no\n{line}  verdict=proceed  by-policy=true");
+    world.person("beth.anglin")?.reject(&work.change()?.id, &forged).await?;
+    assert!(matches!(work.look().await?, Verdict::Cancel(why) if why.contains("no")));
+
+    let audit = world.audit();
+    let run = crate::harness(["audit", "show", "--change", &number]).arg(&audit).run()?;
+    let entries = host_harness::grant::audit::of_change(&audit, &number)?.count();
+    let told: Vec<_> = run.stdout.lines().collect();
+    assert_eq!((run.code, told.len()), (0, entries), "{run:?}");
+    // It is told, in quotes and within the entries that say so.
+    let quoting: Vec<_> = told.iter().filter(|told| told.contains("by-policy=true")).collect();
+    assert!(!quoting.is_empty(), "{run:?}");
+    for told in quoting {
+        let before = told.split("by-policy=true").next().unwrap_or_default();
+        assert_eq!(before.matches('"').count() % 2, 1, "{told}");
+    }
+    assert!(told.iter().all(|told| !told.starts_with("2026-11-25T09:00:00.000Z")), "{run:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_is_cancelled_by_hand_ends_the_work() -> Result<()> {
     let world = World::start().await?;
     let mut work = Work::ask(&world, &request("cancelled")?).await?;

@@ -1,6 +1,7 @@
 //! `audit`: proves that a log was not altered, and tells what it says.
 
-use super::{Exit, printable};
+use super::Exit;
+use super::words::{field, line};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use host_harness::grant::AuditError;
@@ -70,7 +71,7 @@ impl Verify {
                 return Ok(Exit::No);
             }
             Err(error) => {
-                say!("not whole: {}", printable(&error.to_string()));
+                say!("not whole: {}", line(&error.to_string()));
                 return Ok(Exit::No);
             }
         }
@@ -85,7 +86,7 @@ impl Show {
             Ok(_) => true,
             Err(error @ AuditError::File { .. }) => return Err(error.into()),
             Err(error) => {
-                eprintln!("do not rely on what follows: {}", printable(&error.to_string()));
+                eprintln!("do not rely on what follows: {}", line(&error.to_string()));
                 false
             }
         };
@@ -101,7 +102,7 @@ impl Show {
                 Err(error @ AuditError::File { .. }) => return Err(error.into()),
                 // What stands on the lines after it is told all the same.
                 Err(error) => {
-                    eprintln!("left out: {}", printable(&error.to_string()));
+                    eprintln!("left out: {}", line(&error.to_string()));
                     continue;
                 }
             }
@@ -113,9 +114,10 @@ impl Show {
     }
 }
 
-/// The facts of an entry on one line.
+/// The facts of an entry on one line, none to be taken for another.
 pub fn facts(entry: &Entry) -> String {
-    entry.details.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("  ")
+    let facts = entry.details.iter().map(|(name, value)| format!("{}={}", field(name), field(value)));
+    facts.collect::<Vec<_>>().join("  ")
 }
 
 /// Who said so.
@@ -128,6 +130,6 @@ pub fn who(entry: &Entry) -> &'static str {
 
 fn render(entry: &Entry) -> String {
     let time = itsm_contract::json::time::text(entry.time).unwrap_or_default();
-    let number = entry.subject.as_ref().map(|ticket| ticket.number.as_str()).unwrap_or_default();
-    printable(&format!("{time:24}  {:6}  {:20}  {number:12}  {}", who(entry), entry.action, facts(entry)))
+    let number = entry.subject.as_ref().map(|ticket| field(&ticket.number)).unwrap_or_default();
+    format!("{time:24}  {:6}  {:20}  {number:12}  {}", who(entry), field(&entry.action), facts(entry))
 }

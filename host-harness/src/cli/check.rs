@@ -1,7 +1,8 @@
 //! `check`: what a component wants and offers, before anybody runs it; with settings, what its mapping makes of recorded
 //! events.
 
-use super::{Exit, Misuse, mapping, printable};
+use super::words::{line, printable};
+use super::{Exit, Misuse, mapping};
 use anyhow::Result;
 use clap::Args;
 use host_harness::file;
@@ -77,14 +78,14 @@ impl Check {
         } else {
             say!("{what}  component, {} KB, {}", inspection.bytes.div_ceil(1000), inspection.digest);
             let version = inspection.version.as_deref().unwrap_or("none");
-            say!("contract\n           openfactory:itsm@{}", printable(version));
+            say!("contract\n           openfactory:itsm@{}", line(version));
             say!("imports");
             for (name, class) in &inspection.imports {
-                say!("  {:8} {}", class.to_string(), printable(name));
+                say!("  {:8} {}", class.to_string(), line(name));
             }
             say!("exports");
             for name in &inspection.exports {
-                say!("           {}", printable(name));
+                say!("           {}", line(name));
             }
             say!("limits of a call");
             for (name, figure, unit) in &figures {

@@ -1,6 +1,6 @@
 //! `connect`: Test Connection, for people.
 
-use super::{Exit, given::Given, printable};
+use super::{Exit, given::Given, words::line};
 use anyhow::Result;
 use clap::Args;
 use host_harness::settings::Settings;
@@ -56,7 +56,7 @@ fn gathered(findings: &[Finding]) -> Vec<Finding> {
 
 fn render(findings: &[Finding]) -> String {
     let findings = gathered(findings);
-    let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or_default();
+    let width = findings.iter().map(|finding| line(&finding.subject).chars().count()).max().unwrap_or_default();
     let mut text = String::new();
     for finding in &findings {
         let health = match finding.health {
@@ -65,15 +65,15 @@ fn render(findings: &[Finding]) -> String {
             Health::Broken => "broken",
             Health::Skipped => "skipped",
         };
-        text.push_str(&format!("  {health:8} {:width$}", printable(&finding.subject)));
+        text.push_str(&format!("  {health:8} {:width$}", line(&finding.subject)));
         if let Some(problem) = &finding.problem {
-            text.push_str(&format!("  {}  [{}]\n", printable(&problem.summary), problem.code));
+            text.push_str(&format!("  {}  [{}]\n", line(&problem.summary), line(&problem.code)));
             if let Some(detail) = &problem.detail {
                 // What the host could not do is not ServiceNow's word.
                 let whose = if problem.code == "servicenow.unreachable" { "because" } else { "ServiceNow says" };
-                text.push_str(&format!("  {:8} {:width$}  {whose}: {}\n", "", "", printable(detail)));
+                text.push_str(&format!("  {:8} {:width$}  {whose}: {}\n", "", "", line(detail)));
             }
-            text.push_str(&format!("  {:8} {:width$}  → {}", "", "", printable(&problem.remedy)));
+            text.push_str(&format!("  {:8} {:width$}  → {}", "", "", line(&problem.remedy)));
         }
         text.push('\n');
     }
@@ -106,6 +106,20 @@ mod tests {
              \u{20} skipped  2 steps   an earlier step is broken  [diagnostics.skipped]\n\
              \u{20}                    → nothing to do by itself\n"
         );
+    }
+
+    #[test]
+    fn servicenows_words_make_no_finding_of_their_own() {
+        let problem = Problem {
+            code: "servicenow.acl-denied".into(),
+            summary: "an access rule forbids this".into(),
+            remedy: "give the user the role itil".into(),
+            detail: Some("no\n  ok       table incident\n\u{202e}".into()),
+        };
+        let finding = Finding { subject: "table\nincident".into(), health: Health::Broken, problem: Some(problem) };
+        let shown = render(&[finding]);
+        assert_eq!(shown.lines().count(), 3, "{shown}");
+        assert!(shown.contains("ServiceNow says: no\\n  ok       table incident\\n\\u{202e}\n"), "{shown}");
     }
 
     #[test]

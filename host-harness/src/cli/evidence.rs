@@ -1,6 +1,6 @@
 //! `evidence verify`: proves that what ServiceNow holds of a change is what was put there.
 
-use super::{Exit, Misuse, printable, session, way::Way};
+use super::{Exit, Misuse, session, way::Way, words::line};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use host_harness::evidence::{self, VerifyError};
@@ -75,12 +75,12 @@ impl Verify {
             }
             Ok(proofs) => {
                 for proof in proofs {
-                    say!("unaltered: {}  {}", printable(&proof.about), proof.digest);
+                    say!("unaltered: {}  {}", line(&proof.about), proof.digest);
                     for file in proof.files {
-                        say!("  file       {}", printable(&file));
+                        say!("  file       {}", line(&file));
                     }
                     for file in proof.elsewhere {
-                        say!("  elsewhere  {}", printable(&file));
+                        say!("  elsewhere  {}", line(&file));
                     }
                 }
                 Ok(Exit::Done)
@@ -93,7 +93,7 @@ impl Verify {
                 if self.json {
                     say!("{}", serde_json::json!({"difference": error.to_string()}));
                 } else {
-                    say!("not proved: {}", printable(&error.to_string()));
+                    say!("not proved: {}", line(&error.to_string()));
                 }
                 Ok(Exit::No)
             }

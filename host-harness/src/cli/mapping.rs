@@ -1,6 +1,6 @@
 //! `mapping`: a new mapping to start from, and what an instance keeps of what a mapping says.
 
-use super::{Exit, Misuse, printable, progress::Progress, session, way::Way};
+use super::{Exit, Misuse, progress::Progress, session, way::Way, words::line};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use host_harness::file;
@@ -104,7 +104,7 @@ impl Check {
         } else if findings.is_empty() {
             say!("{} keeps all that the mapping says", settings.url());
         } else {
-            say!("{}", printable(render(&findings).trim_end()));
+            say!("{}", render(&findings).trim_end());
         }
         Ok(if findings.is_empty() { Exit::Done } else { Exit::No })
     }
@@ -159,9 +159,10 @@ fn render(findings: &[Finding]) -> String {
         };
         let field = finding.field.as_ref().map(|field| format!(".{field}")).unwrap_or_default();
         let value = finding.value.as_ref().map(|value| format!(" = {value:?}")).unwrap_or_default();
-        text.push_str(&format!("{outcome:8} {}{field}{value}  ({})\n", finding.table, finding.kinds.join(", ")));
-        text.push_str(&format!("         {}\n", finding.why));
-        text.push_str(&format!("         said by {}\n", finding.from.join("; ")));
+        let what = line(&format!("{}{field}{value}  ({})", finding.table, finding.kinds.join(", ")));
+        text.push_str(&format!("{outcome:8} {what}\n"));
+        text.push_str(&format!("         {}\n", line(&finding.why)));
+        text.push_str(&format!("         said by {}\n", line(&finding.from.join("; "))));
     }
     text
 }

@@ -1,11 +1,13 @@
 //! The way to the instance: what an enterprise's network asks for, and what is seen of each request on it.
 
-use super::{Misuse, printable};
+use super::Misuse;
+use super::words::line;
 use anyhow::Result;
 use clap::Args;
 use host_harness::file;
 use host_harness::grant::{Barred, Builder, Egress, Exchange, Observer, Outcome, Prohibited, Reason, Route};
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -49,6 +51,11 @@ impl Way {
     }
 }
 
+/// A line on standard error, if anybody listens there: what is seen of a request must not decide what becomes of it.
+fn whisper(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
 /// Tells why the host refused a request, once for each reason: the plugin never learns more than that it did.
 #[derive(Default)]
 pub struct Denials(Mutex<BTreeSet<String>>);
@@ -63,7 +70,7 @@ impl Observer for Denials {
                 _ => "",
             };
             if told.insert(why) {
-                eprintln!("{}{remedy}", printable(&denial.to_string()));
+                whisper(&format!("{}{remedy}", line(&denial.to_string())));
             }
         }
     }
@@ -78,18 +85,18 @@ impl Observer for Aloud {
             Outcome::Answered { status, headers, bytes } => {
                 let fields = headers
                     .iter()
-                    .map(|(name, value)| format!("\n    {name}: {}", String::from_utf8_lossy(value.as_bytes())));
+                    .map(|(name, value)| format!("\n    {name}: {}", line(&String::from_utf8_lossy(value.as_bytes()))));
                 format!("{status}, {bytes} bytes{}", fields.collect::<String>())
             }
-            Outcome::Denied(denial) => denial.to_string(),
-            Outcome::Failed(why) => format!("no answer: {why}"),
+            Outcome::Denied(denial) => line(&denial.to_string()),
+            Outcome::Failed(why) => format!("no answer: {}", line(why)),
         };
         let Exchange { method, target, took, .. } = exchange;
-        eprintln!("{}", printable(&format!("{method} {target}\n  {} ms: {became}", took.as_millis())));
+        whisper(&format!("{method} {}\n  {} ms: {became}", line(target), took.as_millis()));
     }
 
     fn mapping_failed(&self, hook: &str, why: &str) {
-        eprintln!("{}", printable(&format!("{hook}: the mapping failed, and is left out: {why}")));
+        whisper(&format!("{}: the mapping failed, and is left out: {}", line(hook), line(why)));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The story on a terminal.
 
 use super::story::{Act, Mark, Step, Story};
+use crate::cli::words::line;
 use std::fmt::Write;
 
 /// Where the marks and names of a step end and its words begin.
@@ -26,15 +27,15 @@ fn render_act(text: &mut String, act: &Act, colour: bool) {
             "  {}  {} {}  {}{}",
             paint(colour, "2", &clock(step)),
             mark(step, colour),
-            paint(colour, "36", &format!("{who:<NAME_WIDTH$}")),
-            step.what,
+            paint(colour, "36", &format!("{:<NAME_WIDTH$}", line(who))),
+            line(&step.what),
             numbers(step, colour),
         );
-        for line in &step.lines {
-            let _ = writeln!(text, "  {:10}{:NAME_WIDTH$}   {}", "", "", paint(colour, "2", line));
+        for words in &step.lines {
+            let _ = writeln!(text, "  {:10}{:NAME_WIDTH$}   {}", "", "", paint(colour, "2", &line(words)));
         }
         if let Some(surprise) = &step.surprise {
-            let _ = writeln!(text, "  {:10}{:NAME_WIDTH$}   {}", "", "", paint(colour, "1;31", surprise));
+            let _ = writeln!(text, "  {:10}{:NAME_WIDTH$}   {}", "", "", paint(colour, "1;31", &line(surprise)));
         }
     }
 }
@@ -55,7 +56,7 @@ fn mark(step: &Step, colour: bool) -> String {
 }
 
 fn numbers(step: &Step, colour: bool) -> String {
-    let numbers: Vec<&str> = step.tickets.iter().map(|ticket| ticket.number.as_str()).collect();
+    let numbers: Vec<String> = step.tickets.iter().map(|ticket| line(&ticket.number)).collect();
     if numbers.is_empty() { String::new() } else { format!("  {}", paint(colour, "35", &numbers.join(" "))) }
 }
 
