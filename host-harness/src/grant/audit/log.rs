@@ -2,14 +2,14 @@
 
 use super::read::STRANGE_HALF;
 use super::seal::{Checkpoint, Link, hash};
-use super::{AuditError, Entry, LINE_BYTES, Who};
+use super::{AuditError, Entry, LINE_BYTES, Who, lock};
 use itsm_contract::types::{Attribute, Ticket, Timestamp};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An open log. Appends of all threads and processes are in one order.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct AuditLog {
     trouble: Mutex<Option<String>>,
     /// Locked while this is the only service that writes it.
     alone: Option<File>,
+    /// How long another process may have it locked.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,11 @@ impl AuditLog {
     /// Where the file or its checkpoint cannot be opened, there is a log without a checkpoint, or the log's end is not
     /// what the checkpoint says: nothing is added to a log that is not to be trusted.
     pub fn open(path: &Path) -> Result<Self, AuditError> {
+        Self::open_with(path, lock::PATIENCE)
+    }
+
+    /// Opens it and waits for others no longer than this.
+    pub(super) fn open_with(path: &Path, patience: Duration) -> Result<Self, AuditError> {
         let checkpoint_path = Checkpoint::path(path);
         let files = Files { log: open(path)?, checkpoint: open(&checkpoint_path)? };
         let log = Self {
@@ -70,6 +77,7 @@ impl AuditLog {
             synced: Mutex::new(0),
             trouble: Mutex::default(),
             alone: None,
+            patience,
         };
         log.locked(|files| files.end(&log.path, &log.checkpoint_path))?;
         Ok(log)
@@ -199,7 +207,7 @@ impl AuditLog {
     /// Alone among threads, by the mutex, and among processes, by the file's lock.
     fn locked<T>(&self, work: impl FnOnce(&mut Files) -> Result<T, AuditError>) -> Result<T, AuditError> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.checkpoint.lock().map_err(AuditError::file("lock", &self.checkpoint_path))?;
+        lock::alone(&files.checkpoint, &self.checkpoint_path, self.patience)?;
         let done = work(&mut files);
         files.checkpoint.unlock().map_err(AuditError::file("unlock", &self.checkpoint_path))?;
         done

@@ -25,6 +25,7 @@
 //! `who` is written by the host alone; a plugin has no way to say it.
 
 mod entry;
+mod lock;
 mod log;
 mod read;
 mod seal;
@@ -43,7 +44,7 @@ pub const LINE_BYTES: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// The file or its checkpoint cannot be used.
+    /// The file or its checkpoint cannot be used. Where another process keeps it locked, `source` says `TimedOut`.
     #[error("cannot {doing} the audit log `{}`: {source}", path.display())]
     File {
         /// Such as `write`.

@@ -1,11 +1,12 @@
 //! Reading: proving that nothing was altered, and telling the story of a change.
 
 use super::seal::{Checkpoint, Link};
-use super::{AuditError, Entry, LINE_BYTES};
+use super::{AuditError, Entry, LINE_BYTES, lock};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Take};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A log that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,13 @@ pub struct Verified {
 /// # Errors
 /// Names the first line that is broken, or what is missing.
 pub fn verify(path: &Path) -> Result<Verified, AuditError> {
+    verify_with(path, lock::PATIENCE)
+}
+
+/// Waits for others no longer than this.
+pub(super) fn verify_with(path: &Path, patience: Duration) -> Result<Verified, AuditError> {
     let checkpoint_path = Checkpoint::path(path);
-    let (checkpoint, lines) = snapshot(path, &checkpoint_path)?;
+    let (checkpoint, lines) = snapshot(path, &checkpoint_path, patience)?;
     let mut chain = Chain { path, end: Link::origin(), doubt: None };
     let mut half = Vec::new();
     for line in lines {
@@ -65,18 +71,24 @@ pub fn verify(path: &Path) -> Result<Verified, AuditError> {
 pub(super) const STRANGE_HALF: &str = "has no end and was added by something else than the host";
 
 /// Checkpoint and log as they are between two entries.
-fn snapshot(path: &Path, checkpoint_path: &Path) -> Result<(Option<Checkpoint>, Lines), AuditError> {
+fn snapshot(
+    path: &Path,
+    checkpoint_path: &Path,
+    patience: Duration,
+) -> Result<(Option<Checkpoint>, Lines), AuditError> {
     let mut file = match File::open(checkpoint_path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, Lines::open(path)?)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Lines::open(path)?;
+            // Nor is an empty log whole then: somebody may have emptied it and taken the checkpoint away.
+            return Err(AuditError::NoCheckpoint { path: path.to_owned(), checkpoint: checkpoint_path.to_owned() });
+        }
         Err(error) => return Err(AuditError::file("read", checkpoint_path)(error)),
     };
     // Where files have no locks, nobody could append at the same time either.
-    match file.lock_shared() {
-        Err(error) if error.kind() != ErrorKind::Unsupported => {
-            return Err(AuditError::file("lock", checkpoint_path)(error));
-        }
-        _ => {}
+    match lock::beside_others(&file, checkpoint_path, patience) {
+        Err(AuditError::File { source, .. }) if source.kind() == ErrorKind::Unsupported => {}
+        locked => locked?,
     }
     let checkpoint = Checkpoint::read(&mut file, checkpoint_path)?;
     let lines = Lines::open(path)?;

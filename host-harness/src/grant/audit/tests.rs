@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn log_of(lines: usize) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -48,6 +49,34 @@ fn a_log_that_nobody_touched_is_whole() {
 fn an_empty_log_is_whole() {
     let (_folder, path) = log_of(0);
     assert_eq!(verify(&path).unwrap().entries, 0);
+}
+
+#[test]
+fn a_lock_that_another_process_keeps_is_an_error_that_names_its_file() {
+    let (_folder, path) = log_of(2);
+    let patience = Duration::from_millis(20);
+    let log = AuditLog::open_with(&path, patience).unwrap();
+    let checkpoint = fs::File::open(seal::Checkpoint::path(&path)).unwrap();
+    checkpoint.lock().unwrap();
+    let told = |error: AuditError| {
+        let text = error.to_string();
+        assert!(text.contains("audit.jsonl.checkpoint`: another process has kept its lock for 20ms"), "{text}");
+    };
+    told(AuditLog::open_with(&path, patience).unwrap_err());
+    told(read::verify_with(&path, patience).unwrap_err());
+    told(log.append("test.entry", None, None, &[]).unwrap_err());
+    assert!(log.trouble().unwrap().contains("another process"), "{:?}", log.trouble());
+    checkpoint.unlock().unwrap();
+    log.append("test.entry", None, None, &[]).unwrap();
+    assert_eq!((log.trouble(), verify(&path).unwrap().entries), (None, 3));
+}
+
+#[test]
+fn a_log_that_somebody_emptied_with_its_checkpoint_is_not_called_whole() {
+    let (_folder, path) = log_of(2);
+    fs::write(&path, "").unwrap();
+    fs::remove_file(seal::Checkpoint::path(&path)).unwrap();
+    assert!(matches!(verify(&path), Err(AuditError::NoCheckpoint { .. })));
 }
 
 #[test]
