@@ -16,6 +16,7 @@
 mod callbacks;
 mod problem;
 mod routes;
+mod server;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -23,10 +24,12 @@ mod wait;
 
 pub use callbacks::{CallbackError, Callbacks, URL_BYTES};
 pub use routes::LONGEST_PAGE;
+pub use server::{CONNECTIONS, HEADER_TIMEOUT};
 pub use token::{Token, TokenError};
 pub use wait::LONGEST as LONGEST_WAIT;
 
 use crate::delivery::{self, Outbox, StoreError};
+use server::Bounds;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,8 +40,9 @@ use tokio::task::JoinHandle;
 /// Bytes of an event as JSON: evidence with its attachments, as much as one call of a plugin may send.
 pub const EVENT_BYTES: usize = crate::runtime::limits::EVENT_BYTES;
 
-/// Requests that are held at once until their event is settled.
-pub const HELD: usize = 1_024;
+/// Requests that are held at once until their event is settled: fewer than there are [`CONNECTIONS`], so that all that
+/// wait keep nobody from asking.
+pub const HELD: usize = 512;
 
 /// Until what is under way at a stop is given back: a call that waits for a slow request (60 s at ServiceNow) is not
 /// worth that long a stop, since it is delivered again.
@@ -50,7 +54,7 @@ pub struct Service {
     address: SocketAddr,
     shared: Arc<Shared>,
     stopping: watch::Sender<bool>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
 }
 
 struct Shared {
@@ -123,6 +127,10 @@ impl Service {
     /// # Errors
     /// See [`ServiceError`].
     pub async fn start(options: Options, outbox: delivery::Builder) -> Result<Self, ServiceError> {
+        Self::start_within(Bounds::default(), options, outbox).await
+    }
+
+    async fn start_within(bounds: Bounds, options: Options, outbox: delivery::Builder) -> Result<Self, ServiceError> {
         options.check()?;
         let Options { listen, token, callbacks } = options;
         let why = |why| ServiceError::Listen { address: listen, why };
@@ -134,14 +142,8 @@ impl Service {
         };
         let outbox = outbox.start().await?;
         let shared = Arc::new(Shared { outbox, token, callbacks, held: Semaphore::new(HELD) });
-        let (stopping, mut stop) = watch::channel(false);
-        let router = routes::router(shared.clone());
-        let server = tokio::spawn(async move {
-            let stopped = async move {
-                let _ = stop.wait_for(|stop| *stop).await;
-            };
-            axum::serve(listener, router).with_graceful_shutdown(stopped).await
-        });
+        let (stopping, stop) = watch::channel(false);
+        let server = tokio::spawn(server::serve(listener, routes::router(shared.clone()), bounds, stop));
         tracing::info!(%address, "listening");
         Ok(Self { address, shared, stopping, server })
     }

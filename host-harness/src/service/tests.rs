@@ -7,6 +7,7 @@ use crate::delivery::tests::support::*;
 use crate::delivery::{Limits, ManualClock, SqliteStore};
 use serde_json::{Value, json};
 use std::sync::Mutex;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 struct Served {
     service: Service,
@@ -22,12 +23,16 @@ impl Served {
     }
 
     async fn start(plugin: Arc<Plugin>, options: Options, limits: Limits) -> Self {
+        Self::start_within(Bounds::default(), plugin, options, limits).await
+    }
+
+    async fn start_within(bounds: Bounds, plugin: Arc<Plugin>, options: Options, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::at(START);
         let store = SqliteStore::open(&folder.path().join("outbox.db")).unwrap();
         let outbox = Outbox::builder(store, plugin.clone()).clock(Arc::new(clock.clone())).limits(limits);
         let options = Options { listen: "127.0.0.1:0".parse().unwrap(), ..options };
-        let service = Service::start(options, outbox).await.unwrap();
+        let service = Service::start_within(bounds, options, outbox).await.unwrap();
         Self { service, plugin, clock, http: crate::delivery::tests::telling::client(), _folder: folder }
     }
 
@@ -84,6 +89,48 @@ async fn a_reply_may_be_held_until_the_verdict_is_there() {
     let served = Served::with(Plugin::new(|_| Some(answered(crate::delivery::Answer::Gate(proceed("c1")))))).await;
     let (code, status) = served.post("/v1/events?wait=30s", &request("a", "b1")).await;
     assert_eq!((code, status["answer"]["verdict"]["proceed"]["by-policy"].as_bool()), (202, Some(false)));
+}
+
+#[tokio::test]
+async fn connections_that_hold_half_a_header_are_closed_and_keep_nobody_out() {
+    let bounds = Bounds { connections: 4, header_timeout: Duration::from_millis(300) };
+    let served = Served::start_within(bounds, done(), Options::default(), Limits::default()).await;
+    let half = async || {
+        let mut stream = tokio::net::TcpStream::connect(served.service.address()).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ").await.unwrap();
+        stream
+    };
+    // More than there is room for: who comes later waits for the first to be closed.
+    let mut slow = Vec::new();
+    for _ in 0..7 {
+        slow.push(half().await);
+    }
+    assert_eq!(served.get("/healthz").await.0, 200);
+    for mut stream in slow {
+        let mut told = Vec::new();
+        // Closed, with a reply that says why or without one.
+        let _ = stream.read_to_end(&mut told).await;
+        assert!(!String::from_utf8_lossy(&told).contains("200 OK"));
+    }
+}
+
+#[tokio::test]
+async fn no_more_connections_are_served_at_once_than_there_is_room_for() {
+    let bounds = Bounds { connections: 1, header_timeout: HEADER_TIMEOUT };
+    let served = Served::start_within(bounds, done(), Options::default(), Limits::default()).await;
+    let request = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
+    let mut first = tokio::net::TcpStream::connect(served.service.address()).await.unwrap();
+    first.write_all(request).await.unwrap();
+    let mut reply = [0; 12];
+    first.read_exact(&mut reply).await.unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 200");
+    let mut second = tokio::net::TcpStream::connect(served.service.address()).await.unwrap();
+    second.write_all(request).await.unwrap();
+    let unanswered = tokio::time::timeout(Duration::from_millis(100), second.readable()).await;
+    assert!(unanswered.is_err(), "the first has the only place");
+    drop(first);
+    second.read_exact(&mut reply).await.unwrap();
+    assert_eq!(&reply, b"HTTP/1.1 200");
 }
 
 #[tokio::test]
