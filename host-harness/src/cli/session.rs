@@ -11,8 +11,10 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where compiled components are kept: beside the guests that were built, so that `cargo clean` forgets both.
-const COMPILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/guest/compiled");
+/// The workspace that this was built in.
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// Where within it compiled components are kept: beside the guests that were built, so that `cargo clean` forgets both.
+const COMPILED: &str = "target/guest/compiled";
 
 /// A plugin with its grant.
 pub struct Session(Plugin);
@@ -88,12 +90,11 @@ impl Opening<'_> {
     /// anything is sent.
     pub async fn open(self) -> Result<Session> {
         let Self { component, settings, audit, credential, observer, limits, only_reads, alone, way } = self;
-        let host = Host::new(limits)?;
-        // Where there is no workspace any more, every start compiles.
-        let host = match host.clone().with_cache(Path::new(COMPILED)) {
-            Ok(host) => host,
-            Err(_) => host,
-        };
+        let host = Host::new(limits.clone())?;
+        // Where there is no workspace any more, every start compiles: on another machine the path may be anybody's.
+        let workspace = Path::new(WORKSPACE);
+        let cached = workspace.join("Cargo.toml").is_file().then(|| host.clone().with_cache(&workspace.join(COMPILED)));
+        let host = cached.and_then(Result::ok).unwrap_or(host);
         let egress = way.egress(settings.egress());
         let egress = if only_reads { egress.reads_only() } else { egress };
         let log = AuditLog::open(audit).with_context(|| format!("cannot keep the audit log {}", audit.display()))?;
@@ -101,7 +102,7 @@ impl Opening<'_> {
             true => log.alone().map_err(|error| Misuse(error.to_string()))?,
             false => log,
         };
-        let mut grant = way.add_to(Grant::builder(settings.to_json(), egress, Arc::new(audit)))?;
+        let mut grant = way.add_to(Grant::builder(settings.to_json(), egress, Arc::new(audit)).limits(&limits))?;
         if let Some(credential) = credential {
             grant = grant.credential(credential);
         }

@@ -5,8 +5,9 @@
 //! SHA-256 of the rest. One that does not match is as if it were not there.
 
 use sha2::{Digest, Sha256};
+use std::fs::{File, Metadata};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use wasmtime::Engine;
@@ -21,24 +22,29 @@ const HASH: usize = 32;
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
+    user: User,
 }
 
 impl Cache {
     /// Uses a folder of the user's own, made if it is not there.
     ///
     /// # Errors
-    /// Where it cannot be made, or others may write to it: what lies there is run as it is.
+    /// Where it cannot be made, is another user's, or others may write to it: what lies there is run as it is.
     pub(super) fn open(folder: &Path) -> std::io::Result<Self> {
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder)?;
-        if !is_private(folder)? {
-            let why = format!("others may write to {}, and what lies there is run: chmod go-w", folder.display());
+        let user = User::of_this_process()?;
+        if !user.alone_writes(&std::fs::metadata(folder)?) {
+            let why = format!(
+                "{} is another user's, or others may write to it, and what lies there is run: chmod go-w",
+                folder.display()
+            );
             return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, why));
         }
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), user })
     }
 
     fn path(&self, engine: &Engine, digest: &str) -> PathBuf {
@@ -51,9 +57,15 @@ impl Cache {
     /// What was compiled before, if it is there and whole.
     pub(super) fn get(&self, engine: &Engine, digest: &str) -> Option<Component> {
         let path = self.path(engine, digest);
-        let bytes = std::fs::read(&path).ok()?;
+        let mut file = File::open(&path).ok()?;
+        // Of the file that is read, whatever bears its name by now.
+        if !self.user.alone_writes(&file.metadata().ok()?) {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).ok()?;
         let (hash, code) = bytes.split_at_checked(HASH)?;
-        if Sha256::digest(code).as_slice() != hash || !is_private(&path).ok()? {
+        if Sha256::digest(code).as_slice() != hash {
             return None;
         }
         // SAFETY: `deserialize` wants what `Component::serialize` gave. `put` alone writes files of this name, into a
@@ -65,7 +77,7 @@ impl Cache {
             tracing::debug!(%error, path = %path.display(), "compiled anew");
         }
         // For `prune`, which keeps those used last.
-        let _ = std::fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        let _ = file.set_modified(SystemTime::now());
         component.ok()
     }
 
@@ -102,14 +114,53 @@ impl Cache {
     }
 }
 
+/// Who runs this process.
+#[derive(Clone, Copy, Debug)]
+struct User {
+    #[cfg(unix)]
+    id: u32,
+}
+
 #[cfg(unix)]
-fn is_private(path: &Path) -> std::io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(std::fs::metadata(path)?.permissions().mode() & 0o022 == 0)
+impl User {
+    /// A file belongs to whoever makes it.
+    fn of_this_process() -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        Ok(Self { id: tempfile::tempfile()?.metadata()?.uid() })
+    }
+
+    fn alone_writes(self, metadata: &Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        metadata.uid() == self.id && metadata.mode() & 0o022 == 0
+    }
 }
 
 /// A user's folders are the user's own there by default.
 #[cfg(not(unix))]
-fn is_private(path: &Path) -> std::io::Result<bool> {
-    std::fs::metadata(path).map(|_| true)
+impl User {
+    fn of_this_process() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    fn alone_writes(self, _: &Metadata) -> bool {
+        true
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_user_put_there_is_not_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path()).unwrap();
+        let engine = Engine::default();
+        let component = Component::new(&engine, wat::parse_str("(component)").unwrap()).unwrap();
+        cache.put(&engine, "sha256:00", &component);
+        assert!(cache.get(&engine, "sha256:00").is_some());
+        let another = Cache { user: User { id: cache.user.id + 1 }, ..cache.clone() };
+        assert!(another.get(&engine, "sha256:00").is_none());
+        assert!(!another.user.alone_writes(&std::fs::metadata(folder.path()).unwrap()));
+    }
 }
