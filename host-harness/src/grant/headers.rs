@@ -12,7 +12,11 @@ const FORBIDDEN: &[&str] = &[
     "cookie2",
     "set-cookie",
     "set-cookie2",
+    "api-key",
+    "apikey",
     "x-api-key",
+    "x-auth-token",
+    "x-remote-user",
     "x-sn-apikey",
     "x-usertoken",
     "x-user-token",
@@ -20,6 +24,8 @@ const FORBIDDEN: &[&str] = &[
     // Where it comes from and where it should go, for reverse proxies that believe it.
     "forwarded",
     "via",
+    "cf-connecting-ip",
+    "client-ip",
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
@@ -72,6 +78,12 @@ mod tests {
             "Host",
             "Transfer-Encoding",
             "X-HTTP-Method-Override",
+            "ApiKey",
+            "api-key",
+            "X-Auth-Token",
+            "X-Remote-User",
+            "Client-IP",
+            "CF-Connecting-IP",
         ] {
             assert!(is_forbidden(&name.parse().unwrap()), "{name}");
         }

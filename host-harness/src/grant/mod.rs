@@ -144,8 +144,8 @@ impl Builder {
         self
     }
 
-    /// Other limits than the defaults, for what is fixed when a grant is made: until a connection stands, a reply's header
-    /// fields, the length of a target, the size of a credential. The host has its own for all else.
+    /// Other limits than the defaults, for what is fixed when a grant is made: until a connection stands, until a token is
+    /// there, a reply's header fields, the length of a target, the size of a credential. The host has its own for all else.
     pub fn limits(mut self, limits: &Limits) -> Self {
         self.limits = limits.clone();
         self
@@ -169,7 +169,7 @@ impl Builder {
         Ok(Arc::new(Grant {
             settings,
             egress: egress.within(limits.uri_bytes),
-            credential: credential.map(|credential| credential.within(limits.credential_bytes)),
+            credential: credential.map(|credential| credential.within(&limits)),
             audit,
             client,
             // Its user, password and path stay out.

@@ -182,37 +182,27 @@ impl Sending {
             }
         }
         let Some(credential) = credential else {
-            return self.send(request, None).await;
+            return self.send(request, None, None).await;
         };
-        let authorization = self.in_time(credential.authorization(client, egress)).await?;
+        let unavailable = |error| self.no_credential(&error);
+        let authorization = credential.authorization(client, egress).await.map_err(unavailable)?;
         let again = request.try_clone();
-        let reply = self.send(request, Some(&authorization)).await?;
+        let reply = self.send(request, Some(&authorization), None).await?;
         let (StatusCode::UNAUTHORIZED, Some(again)) = (reply.status(), again) else {
             return Ok(reply);
         };
-        match self.in_time(credential.after_refusal(&authorization, client, egress)).await? {
-            Some(renewed) => self.send(again, Some(&renewed)).await,
+        match credential.after_refusal(&authorization, client, egress).await.map_err(unavailable)? {
+            Some(renewed) => self.send(again, Some(&renewed), Some(&authorization)).await,
             None => Ok(reply),
         }
     }
 
-    /// What the credential says; a token endpoint that stalls is waited for no longer than any other.
-    async fn in_time<T>(
-        &self,
-        credential: impl Future<Output = Result<T, super::CredentialError>>,
-    ) -> Result<T, Failed> {
-        let most = self.meter.limits.connect_timeout + self.meter.limits.reply_timeout;
-        match timeout(most, credential).await {
-            Ok(Ok(said)) => Ok(said),
-            Ok(Err(error)) => Err(self.no_credential(&error)),
-            Err(_) => Err(Failed::new(Error::HttpResponseTimeout, format!("no token within {most:?}"))),
-        }
-    }
-
+    /// Sends it with this authorization. Where it is sent for the second time, the reply may tell of the `refused` one too.
     async fn send(
         &self,
         mut request: reqwest::Request,
         authorization: Option<&Authorization>,
+        refused: Option<&Authorization>,
     ) -> Result<Response<Bytes>, Failed> {
         let limits = &self.meter.limits;
         if let Some(Authorization { header, value, .. }) = authorization {
@@ -227,10 +217,11 @@ impl Sending {
             .await
             .map_err(|_| Failed::new(Error::HttpResponseTimeout, format!("no reply within {first:?}")))?
             .map_err(Failed::sending)?;
-        let secrets = authorization.map_or(&[][..], |authorization| &authorization.secrets);
-        let (status, headers) = (reply.status(), self.reply_headers(reply.headers(), secrets)?);
-        let coding = headers.get(header::CONTENT_ENCODING).filter(|coding| coding.as_bytes() != b"identity");
-        if let Some(coding) = coding {
+        let sent = authorization.into_iter().chain(refused);
+        let secrets: Vec<&str> = sent.flat_map(|sent| sent.secrets.iter().map(|secret| secret.as_str())).collect();
+        let (status, headers) = (reply.status(), self.reply_headers(reply.headers(), &secrets)?);
+        let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+        if let Some(coding) = codings.find(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             // None was asked for, and no secret is found in it.
             let coding = String::from_utf8_lossy(coding.as_bytes()).into_owned();
             let why = format!("the reply is encoded ({coding}), which nobody asked for");
@@ -259,7 +250,7 @@ impl Sending {
             }
             body.extend_from_slice(&piece);
         }
-        scrub(&mut body, secrets);
+        scrub(&mut body, &secrets);
         let mut response = Response::new(held.whole(body.freeze()));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
@@ -276,7 +267,9 @@ impl Sending {
         }
         let mut kept = HeaderMap::new();
         for (name, value) in sent {
-            if headers::is_forbidden(name) {
+            let mut shown = name.as_str().as_bytes().to_vec();
+            scrub(&mut shown, secrets);
+            if headers::is_forbidden(name) || shown != name.as_str().as_bytes() {
                 continue;
             }
             let mut text = value.as_bytes().to_vec();

@@ -1,36 +1,62 @@
 //! Secrets that come back: what a reply echoes of a credential becomes stars before the guest sees it, however the reply
-//! spells it: as it is, as JSON, URLs or HTML escape it, each letter in its own way.
+//! spells it: as it is, as JSON, URLs or HTML escape it, each letter in its own way and up to [`LAYERS`] times over, in
+//! UTF-8 or Latin-1, in capitals or small letters. The same of its base64, in either alphabet, padded or not. Not looked
+//! for: base64 of a longer text that holds it, other codes such as hex, UTF-16, and UTF-8 that somebody read as Latin-1.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use secrecy::zeroize::Zeroizing;
+
+/// How often a reply may have escaped what it was sent: JSON within a string of JSON, in a page of HTML.
+const LAYERS: u8 = 3;
+
+/// The base64 of a secret, in each form that says it differently.
+pub(super) fn codes(secret: &str) -> Vec<Zeroizing<String>> {
+    let mut codes: Vec<Zeroizing<String>> = Vec::new();
+    for engine in [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD] {
+        let code = Zeroizing::new(engine.encode(secret));
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes
+}
 
 /// Puts stars in place of secrets, as many as they have bytes there: the length stays, and with it `content-length`.
 pub(super) fn scrub(text: &mut [u8], secrets: &[impl AsRef<str>]) {
-    for secret in secrets {
-        let secret = secret.as_ref();
-        let Some(first) = secret.as_bytes().first().copied() else { continue };
-        let mut at = 0;
-        while let Some(rest) = text.get(at..) {
-            // By the bytes that a spelling may begin with, which are quick to look for: replies have no secret in them as
-            // a rule.
-            let Some(next) = rest.iter().position(|byte| *byte == first || b"\\%&+".contains(byte)) else { break };
-            at += next;
-            match text.get_mut(at..).map(|rest| (spelled(rest, secret), rest)) {
-                Some((Some(length), rest)) => {
-                    rest.iter_mut().take(length).for_each(|byte| *byte = b'*');
-                    at += length;
-                }
-                _ => at += 1,
-            }
+    // By the bytes that a spelling may begin with, which are quick to look for: replies have no secret in them as a rule.
+    let mut begins = [false; 256];
+    for first in secrets.iter().filter_map(|secret| secret.as_ref().chars().next()) {
+        for (byte, begins) in (0..=u8::MAX).zip(&mut begins) {
+            let is_first =
+                if byte.is_ascii() { char::from(byte).eq_ignore_ascii_case(&first) } else { !first.is_ascii() };
+            *begins |= is_first || b"\\%&+".contains(&byte);
         }
+    }
+    let may_begin = |byte: &u8| begins.get(usize::from(*byte)).is_some_and(|begins| *begins);
+    let mut at = 0;
+    while let Some(next) = text.get(at..).and_then(|rest| rest.iter().position(may_begin)) {
+        at += next;
+        let rest = text.get_mut(at..).unwrap_or_default();
+        // The longest: one secret may begin with another.
+        let found = secrets.iter().filter_map(|secret| spelled(rest, secret.as_ref())).max();
+        rest.iter_mut().take(found.unwrap_or_default()).for_each(|byte| *byte = b'*');
+        at += found.unwrap_or(1);
     }
 }
 
 /// How many bytes at the beginning of a text spell the secret; the most, where it can be read in several ways.
 fn spelled(text: &[u8], secret: &str) -> Option<usize> {
-    let mut ends = vec![0];
-    for letter in secret.chars() {
+    let mut letters = secret.chars();
+    // Nearly all that may begin a secret does not: nothing is set aside for it.
+    let first = spellings(text, letters.next()?);
+    first.iter().flatten().next()?;
+    let mut ends: Vec<usize> = first.into_iter().flatten().collect();
+    for letter in letters {
         let mut next: Vec<usize> = Vec::new();
         for end in ends {
             let Some(rest) = text.get(end..) else { continue };
-            for length in spellings(rest, letter) {
+            for length in spellings(rest, letter).into_iter().flatten() {
                 if !next.contains(&(end + length)) {
                     next.push(end + length);
                 }
@@ -44,82 +70,148 @@ fn spelled(text: &[u8], secret: &str) -> Option<usize> {
     ends.into_iter().max()
 }
 
-/// The lengths of all spellings of a letter at the beginning of a text.
-fn spellings(text: &[u8], letter: char) -> impl Iterator<Item = usize> {
-    let mut bytes = [0; 4];
-    let raw = letter.encode_utf8(&mut bytes).as_bytes();
-    let is_raw = text.starts_with(raw).then_some(raw.len());
-    let escaped = match text.first() {
-        Some(b'\\') => backslash(text, letter),
-        Some(b'%') => percent(text, raw),
-        Some(b'&') => entity(text, letter),
-        Some(b'+') if letter == ' ' => Some(1),
+/// The lengths of all spellings of a letter at the beginning of a text, by how often it was escaped.
+fn spellings(text: &[u8], letter: char) -> [Option<usize>; LAYERS as usize + 1] {
+    let mut lengths = [None; LAYERS as usize + 1];
+    let mut before = 0;
+    for (layers, length) in (0..).zip(&mut lengths) {
+        let Some((found, bytes)) = unfolded(text, layers) else { break };
+        if bytes == before {
+            // Not escaped that often.
+            break;
+        }
+        before = bytes;
+        let is_it = found.eq_ignore_ascii_case(&letter) || (found == '+' && letter == ' ');
+        *length = is_it.then_some(bytes);
+    }
+    lengths
+}
+
+/// The first letter of a text from which this many layers of escapes are taken, and the bytes that spell it.
+fn unfolded(text: &[u8], layers: u8) -> Option<(char, usize)> {
+    let Some(below) = layers.checked_sub(1) else { return raw(text) };
+    let (first, length) = unfolded(text, below)?;
+    let mut rest = Rest { text, at: length, layers: below };
+    let meant = match first {
+        '\\' => backslash(&mut rest),
+        '%' => percent(&mut rest),
+        '&' => entity(&mut rest),
         _ => None,
     };
-    is_raw.into_iter().chain(escaped)
+    Some(meant.map_or((first, length), |meant| (meant, rest.at)))
+}
+
+/// A letter as it is: UTF-8, or else Latin-1.
+fn raw(text: &[u8]) -> Option<(char, usize)> {
+    let first = *text.first()?;
+    let length = match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => return Some((char::from(first), 1)),
+    };
+    let whole = text.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()?.chars().next());
+    Some(whole.map_or((char::from(first), 1), |whole| (whole, length)))
+}
+
+/// What stands behind the letter that begins an escape, the layers below it taken off.
+#[derive(Clone)]
+struct Rest<'a> {
+    text: &'a [u8],
+    at: usize,
+    layers: u8,
+}
+
+impl Rest<'_> {
+    fn next(&mut self) -> Option<char> {
+        let (letter, length) = unfolded(self.text.get(self.at..)?, self.layers)?;
+        self.at += length;
+        Some(letter)
+    }
+
+    fn hex(&mut self, digits: u32) -> Option<u32> {
+        (0..digits).try_fold(0, |number, _| Some(number * 16 + self.next()?.to_digit(16)?))
+    }
 }
 
 /// As JSON and programs write it: `\"`, `\n`, `\u0026`, `\x26`.
-fn backslash(text: &[u8], letter: char) -> Option<usize> {
-    let short = match letter {
-        '\n' => 'n',
-        '\r' => 'r',
-        '\t' => 't',
-        '\u{8}' => 'b',
-        '\u{c}' => 'f',
-        '"' | '\'' | '\\' | '/' => letter,
-        _ => '\0',
-    };
-    match text.get(1)? {
-        byte if u32::from(*byte) == u32::from(short) => Some(2),
-        b'x' => (hex(text.get(2..4)?)? == u32::from(letter)).then_some(4),
-        b'u' => {
-            let mut units = [0; 2];
-            let units = letter.encode_utf16(&mut units);
-            let is_unit = |(index, unit): (usize, &u16)| {
-                let escape = text.get(index * 6..index * 6 + 6)?;
-                (escape.starts_with(b"\\u") && hex(escape.get(2..)?)? == u32::from(*unit)).then_some(())
-            };
-            units.iter().enumerate().try_for_each(is_unit)?;
-            Some(units.len() * 6)
+fn backslash(rest: &mut Rest) -> Option<char> {
+    match rest.next()? {
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        'b' => Some('\u{8}'),
+        'f' => Some('\u{c}'),
+        letter @ ('"' | '\'' | '\\' | '/') => Some(letter),
+        'x' => char::from_u32(rest.hex(2)?),
+        'u' => {
+            let first = rest.hex(4)?;
+            if let Some(letter) = char::from_u32(first) {
+                return Some(letter);
+            }
+            let is_pair = (rest.next()?, rest.next()?) == ('\\', 'u');
+            let units = [u16::try_from(first).ok()?, u16::try_from(rest.hex(4)?).ok()?];
+            char::decode_utf16(units).next()?.ok().filter(|_| is_pair)
         }
         _ => None,
     }
 }
 
-/// As a URL writes it: `%C3%A9`.
-fn percent(text: &[u8], raw: &[u8]) -> Option<usize> {
-    raw.iter().enumerate().try_for_each(|(index, byte)| {
-        let escape = text.get(index * 3..index * 3 + 3)?;
-        (escape.starts_with(b"%") && hex(escape.get(1..)?)? == u32::from(*byte)).then_some(())
-    })?;
-    Some(raw.len() * 3)
+/// As a URL writes it: `%C3%A9`, or `%E9`.
+fn percent(rest: &mut Rest) -> Option<char> {
+    let mut bytes = [0; 4];
+    let mut after = rest.clone();
+    let mut single = None;
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        if index > 0 && after.next() != Some('%') {
+            break;
+        }
+        let Some(escaped) = after.hex(2).and_then(|byte| u8::try_from(byte).ok()) else { break };
+        *byte = escaped;
+        if index == 0 {
+            single = Some(after.clone());
+            if !(0xc2..=0xf4).contains(&escaped) {
+                break;
+            }
+        }
+    }
+    let (letter, length) = raw(&bytes)?;
+    // Three bytes of text for each of the letter's, whatever spells them.
+    *rest = single?;
+    for _ in 1..length {
+        rest.next();
+        rest.hex(2)?;
+    }
+    Some(letter)
 }
 
 /// As HTML writes it: `&amp;`, `&#38;`, `&#x26;`.
-fn entity(text: &[u8], letter: char) -> Option<usize> {
-    /// Bytes of the longest that is looked at: `&#x10FFFF;`, and some zeros.
-    const LONGEST: usize = 16;
-    let end = text.iter().take(LONGEST).position(|byte| *byte == b';')?;
-    let name = std::str::from_utf8(text.get(1..end)?).ok()?;
-    let number = |digits: &str, base| u32::from_str_radix(digits, base).ok();
-    let meant = match name {
-        "amp" => Some(u32::from('&')),
-        "lt" => Some(u32::from('<')),
-        "gt" => Some(u32::from('>')),
-        "quot" => Some(u32::from('"')),
-        "apos" => Some(u32::from('\'')),
-        _ => match name.strip_prefix('#')? {
-            digits if digits.starts_with(['x', 'X']) => number(digits.get(1..)?, 16),
-            digits => number(digits, 10),
-        },
-    };
-    (meant == Some(u32::from(letter))).then_some(end + 1)
-}
-
-fn hex(digits: &[u8]) -> Option<u32> {
-    let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
-    is_hex.then(|| u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).flatten()
+fn entity(rest: &mut Rest) -> Option<char> {
+    /// Letters of the longest that is looked at: `#x10FFFF`, and some zeros.
+    const LONGEST: usize = 14;
+    let mut name = String::new();
+    loop {
+        match rest.next()? {
+            ';' => break,
+            letter if name.len() < LONGEST && (letter == '#' || letter.is_ascii_alphanumeric()) => name.push(letter),
+            _ => return None,
+        }
+    }
+    match name.as_str() {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let number = match digits.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => digits.parse(),
+            };
+            char::from_u32(number.ok()?)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,8 +220,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn scrubbed(text: &str, secret: &str) -> String {
+        scrubbed_all(text, &[secret])
+    }
+
+    fn scrubbed_all(text: &str, secrets: &[impl AsRef<str>]) -> String {
         let mut bytes = text.as_bytes().to_vec();
-        scrub(&mut bytes, &[secret]);
+        scrub(&mut bytes, secrets);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -152,6 +248,46 @@ mod tests {
             let found = scrubbed(&format!("x{spelling}y"), secret);
             assert_eq!(found, format!("x{}y", "*".repeat(spelling.len())), "{spelling}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_known_that_was_escaped_more_than_once() {
+        let secret = "Pä/s w&d=\"<'\\😀";
+        for spelling in [
+            r#"P\\u00e4\\/s w\\u0026d=\\\"<'\\\\\\ud83d\\uDE00"#,
+            r#"P\\\\u00e4\/s w&amp;amp;d=\\\\\\\"&amp;lt;'\\\\\\\\😀"#,
+            "P%25C3%25A4%252fs+w%2526d%253D%2522%253c%2527%255C%25F0%259F%2598%2580",
+            "P%26%23228%3B/s w%26amp%3Bd=%5c%22&lt;'%5C%5C%5Cud83d%5CuDE00",
+        ] {
+            let found = scrubbed(&format!("x{spelling}y"), secret);
+            assert_eq!(found, format!("x{}y", "*".repeat(spelling.len())), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_known_in_latin_1_and_in_capitals() {
+        let mut bytes = b"x P\xe4ssw\xf6rd \xe4".to_vec();
+        scrub(&mut bytes, &["Pässwörd"]);
+        assert_eq!(bytes, b"x ******** \xe4");
+        assert_eq!(scrubbed("x-P%E4ssw%f6rd", "Pässwörd"), "x-************");
+        assert_eq!(scrubbed("X-HUNTER22-x-hunter22", "Hunter22"), "X-********-x-********");
+    }
+
+    #[test]
+    fn the_base64_of_a_secret_is_known_in_each_form() {
+        let codes = codes("itsm:pass?>word~");
+        for text in ["aXRzbTpwYXNzPz53b3Jkfg==", "aXRzbTpwYXNzPz53b3Jkfg", "aXRzbTpwYXNzPz53b3Jkfg%3D%3D"] {
+            assert_eq!(scrubbed_all(text, &codes), "*".repeat(text.len()), "{text}");
+        }
+        let codes = super::codes("<<<???>>>");
+        for text in ["PDw8Pz8/Pj4+", "PDw8Pz8_Pj4-", "PDw8Pz8%2FPj4%2B"] {
+            assert_eq!(scrubbed_all(text, &codes), "*".repeat(text.len()), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_two_secrets_that_begin_alike_the_longer_is_taken() {
+        assert_eq!(scrubbed_all("abcdefgh12 abcdefgh", &["abcdefgh", "abcdefgh12"]), "********** ********");
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use crate::grant::{Prohibited, client};
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use std::path::PathBuf;
+use std::time::Duration;
 use wasmtime_wasi_http::Error;
 
 /// Why there is no credential to send.
@@ -71,6 +72,14 @@ pub enum CredentialError {
         /// Where it is.
         why: Prohibited,
     },
+    /// The token endpoint did not answer, or not to the end.
+    #[error("the token endpoint gave no token for the credential `{name}` within {patience:?}")]
+    Late {
+        /// The credential's name.
+        name: String,
+        /// How long it was waited for.
+        patience: Duration,
+    },
     /// The token endpoint could not be reached.
     #[error("the token endpoint could not be reached for the credential `{name}`: {0}", error)]
     Unreachable {
@@ -101,6 +110,7 @@ impl CredentialError {
             }
             Self::Unreachable { error, .. } => Err(client::copy(error)),
             Self::Prohibited { .. } => Err(Error::DestinationIpProhibited),
+            Self::Late { .. } => Err(Error::HttpResponseTimeout),
             Self::Unavailable { .. } => Err(Error::DestinationUnavailable),
             _ => Err(Error::ConfigurationError),
         }

@@ -21,7 +21,8 @@ mod token;
 pub use error::CredentialError;
 
 use super::egress::Egress;
-use crate::runtime::limits::CREDENTIAL_BYTES;
+use super::scrub::codes;
+use crate::runtime::limits::{CONNECT_TIMEOUT, CREDENTIAL_BYTES, Limits, REPLY_TIMEOUT};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, header};
 use secrecy::ExposeSecret;
@@ -29,8 +30,9 @@ use secrecy::zeroize::Zeroizing;
 use secret::{Secret, Source};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 /// A secret shorter than this is not looked for in replies: it would be found in innocent words.
 const SCRUBBED_BYTES: usize = 8;
@@ -44,6 +46,9 @@ pub struct Credential {
     source: Source,
     /// Bytes of it, and of the reply with a token.
     most: usize,
+    /// Until it is there, the token endpoint's whole reply included: one that stalls is waited for no longer than any
+    /// other, whoever waits.
+    patience: Duration,
     state: Mutex<State>,
 }
 
@@ -94,12 +99,13 @@ impl Credential {
         if name.is_empty() || name.contains(['{', '"']) {
             return Err(CredentialError::Source);
         }
-        Ok(Self { name: name.into(), source, most: CREDENTIAL_BYTES, state: Mutex::default() })
+        let patience = CONNECT_TIMEOUT + REPLY_TIMEOUT;
+        Ok(Self { name: name.into(), source, most: CREDENTIAL_BYTES, patience, state: Mutex::default() })
     }
 
-    /// Reads this much of it at most.
-    pub(super) fn within(self, most: usize) -> Self {
-        Self { most, ..self }
+    /// Reads so much of it at most, and waits for a token as for any other reply.
+    pub(super) fn within(self, limits: &Limits) -> Self {
+        Self { most: limits.credential_bytes, patience: limits.connect_timeout + limits.reply_timeout, ..self }
     }
 
     /// The name by which the settings call it.
@@ -121,13 +127,16 @@ impl Credential {
         client: &reqwest::Client,
         egress: &Egress,
     ) -> Result<Authorization, CredentialError> {
-        let mut state = self.state.lock().await;
-        match &state.current {
-            Some(current) if current.until.is_none_or(|until| Instant::now() < until) => {
-                Ok(current.authorization.clone())
+        let asking = async {
+            let mut state = self.state.lock().await;
+            match &state.current {
+                Some(current) if current.until.is_none_or(|until| Instant::now() < until) => {
+                    Ok(current.authorization.clone())
+                }
+                _ => self.renew(&mut state, client, egress).await,
             }
-            _ => self.renew(&mut state, client, egress).await,
-        }
+        };
+        self.in_time(asking).await
     }
 
     /// What to send after a 401 to `refused`; none where that would be the same again.
@@ -137,17 +146,25 @@ impl Credential {
         client: &reqwest::Client,
         egress: &Egress,
     ) -> Result<Option<Authorization>, CredentialError> {
-        let mut state = self.state.lock().await;
-        if let Some(current) = &state.current
-            && current.authorization.generation != refused.generation
-        {
-            // Somebody was here before.
-            return Ok(Some(current.authorization.clone()));
-        }
-        state.secret = None;
-        state.current = None;
-        let renewed = self.renew(&mut state, client, egress).await?;
-        Ok((renewed.value != refused.value).then_some(renewed))
+        let asking = async {
+            let mut state = self.state.lock().await;
+            if let Some(current) = &state.current
+                && current.authorization.generation != refused.generation
+            {
+                // Somebody was here before.
+                return Ok(Some(current.authorization.clone()));
+            }
+            state.secret = None;
+            state.current = None;
+            let renewed = self.renew(&mut state, client, egress).await?;
+            Ok((renewed.value != refused.value).then_some(renewed))
+        };
+        self.in_time(asking).await
+    }
+
+    async fn in_time<T>(&self, asking: impl Future<Output = Result<T, CredentialError>>) -> Result<T, CredentialError> {
+        let late = |_| CredentialError::Late { name: self.name.clone(), patience: self.patience };
+        timeout(self.patience, asking).await.map_err(late)?
     }
 
     /// A secret that was read before may have been replaced since: where the token endpoint refuses it, it is read again.
@@ -184,7 +201,7 @@ impl Credential {
                 let pair = Zeroizing::new(format!("{}:{}", user.expose_secret(), password.expose_secret()));
                 let code = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
                 let value = Zeroizing::new(format!("Basic {}", code.as_str()));
-                (header::AUTHORIZATION, value, None, looked_for(&[password.expose_secret(), &code]))
+                (header::AUTHORIZATION, value, None, looked_for(&[password.expose_secret(), &pair]))
             }
             Secret::ApiKey(key) => {
                 let value = Zeroizing::new(key.expose_secret().to_owned());
@@ -216,8 +233,8 @@ fn is_variable(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The secrets that are looked for in replies.
+/// What is looked for in replies: secrets, and the base64 of each.
 fn looked_for(secrets: &[&str]) -> Vec<Zeroizing<String>> {
     let long = secrets.iter().filter(|secret| secret.len() >= SCRUBBED_BYTES);
-    long.map(|secret| Zeroizing::new((*secret).to_owned())).collect()
+    long.flat_map(|secret| std::iter::once(Zeroizing::new((*secret).to_owned())).chain(codes(secret))).collect()
 }

@@ -45,6 +45,11 @@ struct Refusal {
 }
 
 impl Token {
+    /// Whether it can be sent (RFC 6749, appendix A.12): one that cannot is the endpoint's fault, not the credential's.
+    fn is_one(&self) -> bool {
+        !self.access_token.is_empty() && self.access_token.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    }
+
     /// How long it is used.
     pub(super) fn use_for(&self) -> Duration {
         let seconds = match &self.expires_in {
@@ -106,7 +111,8 @@ pub(super) async fn fetch(
     if status != StatusCode::OK {
         return Err(CredentialError::Unavailable { name: name.to_owned(), why: format!("it answered {status}") });
     }
-    serde_json::from_slice(&body).map_err(|_| CredentialError::Unavailable {
+    let token = serde_json::from_slice(&body).ok().filter(Token::is_one);
+    token.ok_or_else(|| CredentialError::Unavailable {
         name: name.to_owned(),
         why: "it answered 200 with what is no token, as a sleeping instance does".into(),
     })

@@ -308,11 +308,15 @@ fn plain(text: &str) -> String {
 
 /// What an administrator wrote for a URL, without what may be a password in it: before `@`, and after `?` or `#`.
 fn visible(url: &str) -> String {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    match (shown.rsplit_once('@'), shown.split_once("://")) {
-        (Some((_, rest)), Some((scheme, _))) => plain(&format!("{scheme}://…@{rest}")),
-        (Some((_, rest)), None) => plain(&format!("…@{rest}")),
-        (None, _) => plain(shown),
+    let is_scheme = |scheme: &&str| scheme.chars().all(|letter| letter.is_ascii_alphabetic());
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme).filter(is_scheme);
+    let scheme = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
+    let (shown, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+    match url.rsplit_once('@') {
+        None => plain(shown),
+        // A password may hold any of the three, so nobody knows what is what.
+        Some(_) if !rest.is_empty() => format!("{scheme}…"),
+        Some((_, host)) => plain(&format!("{scheme}…@{host}")),
     }
 }
 

@@ -67,10 +67,17 @@ fn what_may_be_a_password_in_a_url_is_not_shown() {
         "https://dev.service-now.com/?token=hunter2",
         "https://dev.service-now.com/#hunter2",
         "svc:hunter2@dev",
+        "https://admin:hunter2#xyz@dev.service-now.com",
+        "https://admin:hunter2?xyz@dev.service-now.com",
+        "https://dev.service-now.com/?token=a@hunter2",
+        "https://dev.service-now.com/#a@hunter2",
+        "admin:hunter2@https://dev.service-now.com",
     ] {
         let error = Egress::to(url).err().unwrap_or_else(|| panic!("{url}"));
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
+    let error = Egress::to("https://admin:12345?xyz@dev.service-now.com").unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("12345"), "{error:?}");
 }
 
 #[test]

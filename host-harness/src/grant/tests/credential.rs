@@ -3,12 +3,13 @@
 use super::client;
 use super::site::Site;
 use crate::grant::credential::Authorization;
-use crate::grant::{Credential, CredentialError, Egress};
-use crate::runtime::limits::CREDENTIAL_BYTES;
+use crate::grant::{AuditLog, Credential, CredentialError, Egress, Grant};
+use crate::runtime::limits::{CREDENTIAL_BYTES, Limits};
 use http::StatusCode;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use wasmtime_wasi_http::Error;
 
 /// A credential in a file, and the way to a site.
@@ -128,9 +129,12 @@ async fn a_refused_client_is_for_the_administrator_and_a_sleeping_instance_for_l
     site.token_reply(StatusCode::BAD_REQUEST, r#"{"error":"no client has secret=one"}"#);
     let error = party.authorization().await.err().unwrap();
     assert!(!format!("{error} {error:?} {:?}", error.to_guest()).contains("secret=one"), "the instance is not quoted");
-    for (status, body) in
-        [(StatusCode::OK, "<html>Instance Hibernating page</html>"), (StatusCode::SERVICE_UNAVAILABLE, "")]
-    {
+    for (status, body) in [
+        (StatusCode::OK, "<html>Instance Hibernating page</html>"),
+        (StatusCode::OK, r#"{"access_token": ""}"#),
+        (StatusCode::OK, r#"{"access_token": "in two\nlines"}"#),
+        (StatusCode::SERVICE_UNAVAILABLE, ""),
+    ] {
         site.token_reply(status, body);
         let error = party.authorization().await.err().unwrap();
         assert!(matches!(error, CredentialError::Unavailable { .. }), "{error}");
@@ -146,6 +150,24 @@ async fn an_unreachable_token_endpoint_has_the_connections_own_error() {
     party.egress = Egress::to(&format!("http://{closed}")).unwrap();
     let error = party.authorization().await.err().unwrap();
     assert!(matches!(error.to_guest(), Err(Error::ConnectionRefused)), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_token_that_never_comes_is_told_so() {
+    let site = Site::start().await;
+    site.token_is_silent(true);
+    let party = Party::new(&site, CLIENT);
+    let folder = tempfile::tempdir().unwrap();
+    let log = Arc::new(AuditLog::open(&folder.path().join("audit.jsonl")).unwrap());
+    let half = Duration::from_millis(50);
+    let limits = Limits { connect_timeout: half, reply_timeout: half, ..Limits::default() };
+    let source = format!("sn=file:{}", party.file.path().display());
+    let grant = Grant::builder("{}", party.egress.clone(), log).limits(&limits);
+    let grant = grant.credential(Credential::parse(&source).unwrap()).build().unwrap();
+    // What the host reads for itself, as well as what it sends for a guest.
+    let error = grant.read("/api/now/table/incident", 1024).await.unwrap_err();
+    assert!(error.to_string().contains("gave no token for the credential `sn` within 100ms"), "{error}");
+    assert!(site.seen("/api/").is_empty());
 }
 
 /// The instance's administrator replaces the secret first, and a token lives on until it expires.

@@ -53,6 +53,7 @@ struct Tokens {
     reply: Option<(StatusCode, String)>,
     end: String,
     trickles: bool,
+    silent: bool,
     /// The only one that gets tokens; none lets every client have them.
     secret: Option<String>,
 }
@@ -105,6 +106,11 @@ impl Site {
         self.state.tokens.lock().unwrap().trickles = trickles;
     }
 
+    /// Whether the token endpoint takes what it is asked, and never answers.
+    pub fn token_is_silent(&self, silent: bool) {
+        self.state.tokens.lock().unwrap().silent = silent;
+    }
+
     /// What it says that it was sent.
     pub fn echo(&self, text: &str) {
         *self.state.echo.lock().unwrap() = text.into();
@@ -134,6 +140,9 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
     let seen = Seen { method: parts.method, target: target.clone(), headers: parts.headers, body };
     state.seen.lock().unwrap().push(seen.clone());
     let plain = |status: StatusCode, body: String| Response::builder().status(status).body(Body::from(body)).unwrap();
+    if target == "/oauth_token.do" && state.tokens.lock().unwrap().silent {
+        return std::future::pending().await;
+    }
     if target == "/oauth_token.do" {
         return token(&state, &seen.body);
     }
@@ -159,6 +168,16 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
             .body(Body::from(format!("you are {authorization}")))
             .unwrap(),
         "/api/echo" => plain(StatusCode::OK, format!("you sent {}", state.echo.lock().unwrap())),
+        // In two fields, of which the first says that it is not.
+        "/api/encoded-after-all" => {
+            let reply = Response::builder().header("content-encoding", "identity").header("content-encoding", "gzip");
+            reply.body(Body::from("whatever hides in it")).unwrap()
+        }
+        // In a field's name, which is in small letters always.
+        "/api/named" => {
+            let name = authorization.rsplit(' ').next().unwrap_or_default();
+            Response::builder().header(name, "yes").header("x-kept", "yes").body(Body::from("ok")).unwrap()
+        }
         "/api/encoded" => {
             let reply = Response::builder().header("content-encoding", "gzip");
             reply.body(Body::from("whatever hides in it")).unwrap()
