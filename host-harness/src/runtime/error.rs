@@ -3,7 +3,7 @@
 use super::limit::{Limit, LimitHit};
 use super::limits::Limits;
 use super::meter::{End, Meter};
-use super::modules::{MappingModules, is_shim};
+use super::modules::MappingCode;
 use super::sandbox::Panic;
 use crate::guest;
 use std::fmt;
@@ -211,7 +211,7 @@ pub(super) struct Circumstances {
 pub(super) fn diagnose(
     error: &wasmtime::Error,
     meter: &Meter,
-    mapping: &MappingModules,
+    mapping: &MappingCode,
     Circumstances { instance_stood, panic, printed }: Circumstances,
 ) -> CallError {
     let (blame, frames) = trace(error, mapping);
@@ -263,14 +263,16 @@ fn limit_of(error: &wasmtime::Error) -> Option<Limit> {
     SAID.iter().find(|(words, _)| said.contains(words)).map(|(_, limit)| *limit)
 }
 
-/// Whose code ran, by the core module of the innermost frame that is no shim, and the frames for people.
-fn trace(error: &wasmtime::Error, mapping: &MappingModules) -> (Blame, Vec<String>) {
+/// Whose code ran, by the place of the innermost frame, and the frames for people.
+fn trace(error: &wasmtime::Error, mapping: &MappingCode) -> (Blame, Vec<String>) {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return (Blame::Guest, Vec::new());
     };
     let frames = backtrace.frames();
-    let innermost = frames.iter().map(|frame| frame.module().name()).find(|name| !name.is_some_and(is_shim));
-    let blame = if innermost.is_some_and(|name| mapping.contain(name)) { Blame::Mapping } else { Blame::Guest };
+    let is_mappings = |frame: &wasmtime::FrameInfo| mapping.contains(frame.module().name(), frame.module_offset());
+    // A function that has no room to begin has no place yet; its caller has.
+    let placed = |frame: &&wasmtime::FrameInfo| frame.module().name().is_none() || frame.module_offset().is_some();
+    let blame = if frames.iter().find(placed).is_some_and(is_mappings) { Blame::Mapping } else { Blame::Guest };
     let shown = |frame: &wasmtime::FrameInfo| {
         let module = frame.module().name().unwrap_or("?");
         let symbol = frame.symbols().first().and_then(|symbol| symbol.name()).or(frame.func_name());

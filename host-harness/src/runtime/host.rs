@@ -5,9 +5,10 @@ use super::cache::Cache;
 use super::error::LoadError;
 use super::inspect::Inspection;
 use super::limits::Limits;
-use super::modules::MappingModules;
+use super::modules::MappingCode;
 use super::plugin::Plugin;
 use super::sandbox::{self, Sandbox};
+use super::ticks;
 use crate::grant::{AuditError, Grant};
 use std::fmt;
 use std::io::Read as _;
@@ -53,8 +54,9 @@ impl Host {
         let setup = |error: wasmtime::Error| LoadError::Engine(format!("{error:#}"));
         let mut config = Config::new();
         config
-            // Fuel counts and, at intervals, yields; epochs would tick while a guest waits for ServiceNow.
+            // Fuel ends a guest; epochs, which tick while it waits for ServiceNow too, only have it rest.
             .consume_fuel(true)
+            .epoch_interruption(true)
             .max_wasm_stack(limits.stack)
             .async_stack_size(limits.stack.saturating_add(HOST_STACK))
             .memory_reservation(RESERVATION)
@@ -64,6 +66,7 @@ impl Host {
             .wasm_memory64(false);
         more(&mut config);
         let engine = Engine::new(&config).map_err(setup)?;
+        ticks::begin(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
         let mut linker = Linker::new(&engine);
         sandbox::link(&mut linker).map_err(setup)?;
         Ok(Self { engine, linker, limits: Arc::new(limits), cache: None })
@@ -125,7 +128,7 @@ impl Host {
             difference: super::plain(&format!("{error:#}")).into_owned(),
         };
         let pre = self.linker.instantiate_pre(&component).and_then(ItsmPluginPre::new).map_err(contract)?;
-        let mapping = Arc::new(MappingModules::of(bytes));
+        let mapping = Arc::new(MappingCode::of(bytes));
         Ok(Loaded { pre, inspection: Arc::new(inspection), mapping, limits: Arc::clone(&self.limits) })
     }
 
@@ -147,7 +150,7 @@ impl Host {
 pub struct Loaded {
     pub(super) pre: ItsmPluginPre<Sandbox>,
     inspection: Arc<Inspection>,
-    pub(super) mapping: Arc<MappingModules>,
+    pub(super) mapping: Arc<MappingCode>,
     pub(super) limits: Arc<Limits>,
 }
 

@@ -56,9 +56,10 @@ pub const URI_BYTES: usize = 16 * KIB;
 pub const CREDENTIAL_BYTES: usize = 64 * KIB;
 /// Requests of one call. A deployment onto a hundred systems needs some two hundred at worst.
 pub const EXCHANGES: usize = 500;
-/// Audit entries of one call: a sweep of 10,000 waiting gates that all moved.
+/// Audit entries of one call: a sweep of 10,000 waiting gates that all moved. The plugin may write as many, and its answer
+/// leave as many of the host's.
 pub const AUDIT_ENTRIES: usize = 20_000;
-/// Bytes of the audit entries of one call, as they are written: 400 for each of [`AUDIT_ENTRIES`].
+/// Bytes of the audit entries of one call, as they are written, the plugin's and those that its answer leaves each: 400 for each of [`AUDIT_ENTRIES`].
 pub const AUDIT_BYTES: usize = 8 * MIB;
 /// Bytes of standard output and error that are kept of one call; the rest is dropped without an error, since a guest
 /// whose print fails would trap.

@@ -3,8 +3,9 @@
 use super::limit::Limit;
 use super::limits::Limits;
 use bytes::Bytes;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Why a call is ended from outside the guest.
@@ -25,6 +26,10 @@ pub(crate) struct Meter {
     held: AtomicUsize,
     end: OnceLock<End>,
     ended: Notify,
+    began: Instant,
+    /// When the guest's turn began, in microseconds after the call did.
+    turn: AtomicU64,
+    resting: AtomicBool,
 }
 
 impl Meter {
@@ -36,6 +41,9 @@ impl Meter {
             held: AtomicUsize::new(0),
             end: OnceLock::new(),
             ended: Notify::new(),
+            began: Instant::now(),
+            turn: AtomicU64::new(0),
+            resting: AtomicBool::new(false),
         }
     }
 
@@ -65,6 +73,42 @@ impl Meter {
     /// Begins to count a body that the host holds, as long as the guard lives.
     pub(crate) fn hold(self: &Arc<Self>) -> Held {
         Held { meter: Arc::clone(self), bytes: 0 }
+    }
+
+    /// Since the call began.
+    pub(crate) fn took(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// What is left of its wall clock.
+    pub(crate) fn left(&self) -> Duration {
+        self.limits.wall_clock.saturating_sub(self.took())
+    }
+
+    /// Whether nothing is left of it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// The guest has the processor from now on.
+    pub(crate) fn begin_turn(&self) {
+        let now = u64::try_from(self.took().as_micros()).unwrap_or(u64::MAX);
+        self.turn.store(now, Relaxed);
+    }
+
+    /// For how long it has had it.
+    pub(crate) fn turn(&self) -> Duration {
+        self.took().saturating_sub(Duration::from_micros(self.turn.load(Relaxed)))
+    }
+
+    /// The guest rests as long as the guard lives: it computes, and waits for nothing.
+    pub(crate) fn resting(self: &Arc<Self>) -> Resting {
+        self.resting.store(true, Relaxed);
+        Resting(Arc::clone(self))
+    }
+
+    pub(crate) fn is_resting(&self) -> bool {
+        self.resting.load(Relaxed)
     }
 
     /// Ends the call. The first reason stays.
@@ -123,6 +167,15 @@ struct Whole {
 impl AsRef<[u8]> for Whole {
     fn as_ref(&self) -> &[u8] {
         &self.body
+    }
+}
+
+/// See [`Meter::resting`].
+pub(crate) struct Resting(Arc<Meter>);
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        self.0.resting.store(false, Relaxed);
     }
 }
 

@@ -36,6 +36,7 @@ mod reply;
 mod sandbox;
 mod stdio;
 mod text;
+mod ticks;
 
 pub use call::{Call, EventError, Waits};
 pub use error::{Blame, CallError, LoadError, Trapped};

@@ -1,50 +1,51 @@
-//! Which core modules of a component are the mapping's, so that a trap can be told to be the mapping's or the plugin's.
+//! Which code of a component is the mapping's, so that a trap can be told to be the mapping's or the plugin's.
 //!
-//! A composed component holds the plugin's component and the mapping's, each with its core modules; a frame of a
-//! backtrace says the name of its module. What wasmtime puts between the two, to carry values across, has no name. It traps
-//! over an answer that is none, or over a question that is none; it counts as the mapping's, since the plugin's questions are
-//! made by the same tools as its host's, and a plugin that asks none is the next that is tried.
+//! A composed component holds the plugin's component and the mapping's, one after the other, each with its core modules; a
+//! frame of a backtrace says where in the whole its code lies. Names would not do: both may call their modules what they
+//! like. What wasmtime puts between the two, to carry values across, lies nowhere and has no name. It traps over an answer
+//! that is none, or over a question that is none; it counts as the mapping's, since the plugin's questions are made by the
+//! same tools as its host's, and a plugin that asks none is the next that is tried.
 
 use crate::guest::MAPPING;
-use std::collections::BTreeSet;
+use std::ops::Range;
 use wasmparser::{ComponentExternalKind, KnownCustom, Name, Parser, Payload};
 
-/// Names of core modules; none for one without a name.
-type Names = BTreeSet<Option<String>>;
-
-/// The name of what is between plugin and mapping.
-const BETWEEN: Option<String> = None;
-
-/// The modules that are the mapping's and not the plugin's.
+/// The parts of a component that are the mapping's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct MappingModules(Names);
+pub(super) struct MappingCode {
+    mappings: Vec<Range<usize>>,
+    /// Modules of the plugin's that have no name either.
+    nameless: Vec<Range<usize>>,
+}
 
 /// A component or a module that is being read.
 #[derive(Default)]
 struct Part {
     is_module: bool,
-    name: Option<String>,
-    modules: Names,
+    bytes: Range<usize>,
+    is_named: bool,
     is_mapping: bool,
+    nameless: Vec<Range<usize>>,
 }
 
-impl MappingModules {
+impl MappingCode {
     /// Reads a component. What cannot be read has none: it will not be loaded either.
     pub(super) fn of(bytes: &[u8]) -> Self {
         // The component itself, and whatever within it is open where the reader is.
         let mut open = vec![Part::default()];
-        let (mut mappings, mut others) = (Names::new(), Names::new());
+        let mut code = Self::default();
         for payload in Parser::new(0).parse_all(bytes) {
             let Ok(payload) = payload else { return Self::default() };
             match payload {
-                Payload::ModuleSection { .. } => open.push(Part { is_module: true, ..Part::default() }),
-                Payload::ComponentSection { .. } => open.push(Part::default()),
+                Payload::ModuleSection { unchecked_range, .. } => {
+                    open.push(Part { is_module: true, bytes: unchecked_range, ..Part::default() });
+                }
+                Payload::ComponentSection { unchecked_range, .. } => {
+                    open.push(Part { bytes: unchecked_range, ..Part::default() });
+                }
                 Payload::CustomSection(section) => {
                     if let (KnownCustom::Name(names), Some(part)) = (section.as_known(), open.last_mut()) {
-                        part.name = names.into_iter().flatten().find_map(|name| match name {
-                            Name::Module { name, .. } => Some(name.to_owned()),
-                            _ => None,
-                        });
+                        part.is_named |= names.into_iter().flatten().any(|name| matches!(name, Name::Module { .. }));
                     }
                 }
                 Payload::ComponentExportSection(exports) => {
@@ -59,34 +60,27 @@ impl MappingModules {
                     let Some(part) = open.pop() else { break };
                     let depth = open.len();
                     let Some(outer) = open.last_mut() else { continue };
-                    if part.is_module {
-                        outer.modules.insert(part.name);
-                    } else if depth == 1 {
-                        if part.is_mapping { &mut mappings } else { &mut others }.extend(part.modules);
-                    } else {
+                    match part {
+                        Part { is_module: true, is_named: false, bytes, .. } => outer.nameless.push(bytes),
+                        Part { is_module: true, .. } => {}
                         // Parts of parts count for the part that the composition is made of.
-                        outer.modules.extend(part.modules);
+                        _ if depth > 1 => outer.nameless.extend(part.nameless),
+                        Part { is_mapping: true, bytes, .. } => code.mappings.push(bytes),
+                        _ => code.nameless.extend(part.nameless),
                     }
                 }
                 _ => {}
             }
         }
-        if !mappings.is_empty() {
-            mappings.insert(BETWEEN);
-        }
-        mappings.retain(|name| !others.contains(name) && !name.as_deref().is_some_and(is_shim));
-        Self(mappings)
+        code
     }
 
-    /// Whether code of a module with this name is the mapping's.
-    pub(super) fn contain(&self, name: Option<&str>) -> bool {
-        self.0.contains(&name.map(str::to_owned))
+    /// Whether code at this place of the component, in a module of this name, is the mapping's.
+    pub(super) fn contains(&self, name: Option<&str>, offset: Option<usize>) -> bool {
+        let within = |ranges: &[Range<usize>]| offset.is_some_and(|at| ranges.iter().any(|range| range.contains(&at)));
+        let is_between = || name.is_none() && !self.mappings.is_empty() && !within(&self.nameless);
+        within(&self.mappings) || is_between()
     }
-}
-
-/// What the tools put between modules has a name of its own, in every component the same.
-pub(super) fn is_shim(name: &str) -> bool {
-    name.starts_with("wit-component:")
 }
 
 #[cfg(test)]
@@ -95,20 +89,21 @@ mod tests {
     use crate::runtime::tests::scene::hostile;
 
     #[test]
-    fn the_mappings_modules_are_told_from_the_plugins() {
-        let modules = MappingModules::of(hostile());
-        for name in [Some("hostile-mapping"), None] {
-            assert!(modules.contain(name), "{name:?} in {modules:?}");
+    fn the_mappings_code_is_told_from_the_plugins_by_its_place() {
+        let code = MappingCode::of(hostile());
+        let [Range { start, end }] = code.mappings[..] else { panic!("{code:?}") };
+        for (name, at) in [(Some("main"), start), (Some("main"), end - 1), (None, start), (None, 0)] {
+            assert!(code.contains(name, Some(at)), "{name:?} at {at} in {code:?}");
         }
-        for name in [Some("hostile-plugin"), Some("wit-component:shim")] {
-            assert!(!modules.contain(name), "{name:?} in {modules:?}");
+        for at in [0, start - 1, end] {
+            assert!(!code.contains(Some("main"), Some(at)), "{at} in {code:?}");
         }
     }
 
     #[test]
     fn what_cannot_be_read_has_none() {
         for bytes in [&b""[..], b"hello", &hostile()[..1000]] {
-            assert_eq!(MappingModules::of(bytes), MappingModules::default());
+            assert_eq!(MappingCode::of(bytes), MappingCode::default());
         }
     }
 }

@@ -15,19 +15,28 @@ use super::meter::{End, Meter};
 use super::panics::caught;
 use super::reply::Reply;
 use super::sandbox::Sandbox;
+use super::text::brief;
+use super::ticks;
 use crate::grant::audit::{Note, Who};
 use crate::grant::{AuditError, Grant, Usage};
 use itsm_contract::Answer;
-use itsm_contract::answers::{Deployment, Description, Event, Finding, Incident, Planned, Receipt, Review, Waiting};
+use itsm_contract::answers::{
+    Deployment, Description, Event, Finding, Incident, Planned, Receipt, Review, Reviewed, Waiting,
+};
 use itsm_contract::events::{BuildRequest, BuildResult, DeployEvent, FailureEvent};
 use itsm_contract::types::Gate;
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 use wasmtime::Store;
 
-/// Units of fuel after which a busy guest lets other tasks run: some hundred microseconds.
-const YIELD_INTERVAL: u64 = 200_000;
+/// Entries of an answer that are written before others have a turn: some milliseconds.
+const NOTES_AT_ONCE: usize = 64;
 
 /// A component with a grant. Cheap to clone; any number of calls may run at once.
 #[derive(Clone)]
@@ -46,20 +55,19 @@ impl fmt::Debug for Plugin {
 /// One call in its store: `$plugin` is the instance, `$store` the store, `$call` what is done with them.
 macro_rules! call {
     ($self:ident, $hook:expr, $key:expr, |$plugin:ident, $store:ident| $call:expr) => {{
-        let began = Instant::now();
         let meter = Arc::new(Meter::new(Arc::clone(&$self.loaded.limits)));
         let mut store = $self.store(&meter, $key)?;
         let mut stood = None;
         let watched = {
             let work = async {
                 let $plugin: ItsmPlugin = $self.loaded.pre.instantiate_async(&mut store).await?;
-                stood = Some(began.elapsed());
+                stood = Some(meter.took());
                 let $store = &mut store;
                 $call.await
             };
             watch(&meter, work).await
         };
-        $self.close($hook, $key, &meter, store, Times { began, stood }, watched).await
+        $self.close($hook, $key, &meter, store, stood, watched).await
     }};
 }
 
@@ -162,7 +170,7 @@ impl Plugin {
     /// See [`call`](Self::call).
     pub async fn check(&self, waiting: &[Waiting], cursor: Option<&str>) -> Result<Answer<Review>, CallError> {
         hook!(self, Hook::Check, None, |plugin, store| {
-            plugin.openfactory_itsm_approvals().call_check(store, waiting, cursor)
+            async { within(waiting, plugin.openfactory_itsm_approvals().call_check(store, waiting, cursor).await?) }
         })
     }
 
@@ -172,7 +180,10 @@ impl Plugin {
     /// See [`call`](Self::call).
     pub async fn review(&self, key: &str, waiting: &Waiting) -> Result<Answer<Review>, CallError> {
         hook!(self, Hook::Check, Some(key), |plugin, store| {
-            plugin.openfactory_itsm_approvals().call_check(store, std::slice::from_ref(waiting), None)
+            async {
+                let waiting = std::slice::from_ref(waiting);
+                within(waiting, plugin.openfactory_itsm_approvals().call_check(store, waiting, None).await?)
+            }
         })
     }
 
@@ -228,8 +239,7 @@ impl Plugin {
         self.grant.observe(|observer| observer.mapping_failed(hook.name(), &error.to_string()));
         let note = Note { key: key.map(str::to_owned), ..Note::new("mapping.failed") };
         let note = note.with("hook", hook.name()).with("why", error.to_string());
-        self.grant.audit().note(Who::Host, note).map_err(|error| CallError::Host(error.to_string()))?;
-        Ok(())
+        self.note(note).map(drop)
     }
 
     fn store(&self, meter: &Arc<Meter>, key: Option<&str>) -> Result<Store<Sandbox>, CallError> {
@@ -239,19 +249,19 @@ impl Plugin {
         store.limiter(|sandbox| &mut sandbox.limiter);
         store.set_hostcall_fuel(limits.hostcall_bytes);
         store.set_max_component_handles(limits.resources);
-        let fuel = store.set_fuel(limits.fuel).and_then(|()| store.fuel_async_yield_interval(Some(YIELD_INTERVAL)));
-        fuel.map_err(|error| CallError::Host(error.to_string()))?;
+        store.set_fuel(limits.fuel).map_err(|error| CallError::Host(error.to_string()))?;
+        ticks::keep(&mut store);
         Ok(store)
     }
 
-    /// Says what became of a call, writes it down, and lets the store go.
+    /// Says what became of a call, writes it down, and lets the store go. `stood` is the time until its instance stood.
     async fn close<R: Facts>(
         &self,
         hook: Hook,
         key: Option<&str>,
         meter: &Meter,
         mut store: Store<Sandbox>,
-        times: Times,
+        stood: Option<Duration>,
         watched: Watched<R>,
     ) -> Result<R, CallError> {
         // Asked before the store goes and takes its requests with it.
@@ -260,8 +270,8 @@ impl Plugin {
             fuel: self.limits().fuel.saturating_sub(store.get_fuel().unwrap_or_default()),
             memory: store.data().limiter.memory(),
             exchanges: meter.exchanges(),
-            instantiation: times.stood.unwrap_or_default(),
-            took: times.began.elapsed(),
+            instantiation: stood.unwrap_or_default(),
+            took: meter.took(),
         };
         let outcome = match (meter.why(), watched) {
             (_, Watched::TimedOut) => Err(ended(&End::Limit(Limit::WallClock), self.limits(), blame)),
@@ -269,7 +279,7 @@ impl Plugin {
             (_, Watched::Done(Err(error))) => {
                 let sandbox = store.data_mut();
                 let (panic, printed) = (sandbox.panic.take(), sandbox.printed.text());
-                let circumstances = Circumstances { instance_stood: times.stood.is_some(), panic, printed };
+                let circumstances = Circumstances { instance_stood: stood.is_some(), panic, printed };
                 Err(diagnose(&error, meter, &self.loaded.mapping, circumstances))
             }
             (Some(end), _) => Err(ended(end, self.limits(), Blame::Guest)),
@@ -279,40 +289,77 @@ impl Plugin {
         drop(store);
         let observed = caught(async { self.grant.observe(|observer| observer.called(hook.name(), &usage)) }).await;
         let outcome = observed.map_err(CallError::Host).and(outcome);
-        self.write_down(hook, key, &outcome).await.map_err(|error| CallError::Host(error.to_string()))?;
-        outcome
+        self.write_down(hook, key, outcome).await
     }
 
+    /// Writes down what became of a call. An answer of more than the log may take of one call is none.
     async fn write_down<R: Facts>(
         &self,
         hook: Hook,
         key: Option<&str>,
-        outcome: &Result<R, CallError>,
-    ) -> Result<(), AuditError> {
+        outcome: Result<R, CallError>,
+    ) -> Result<R, CallError> {
         let note = |action: &str| Note { key: key.map(str::to_owned), ..Note::new(action).with("hook", hook.name()) };
-        let notes = match outcome {
-            Ok(answer) => answer.trace(note("call.answered")),
-            Err(error) => {
-                vec![note("call.failed").with("blame", error.blame().to_string()).with("why", error.to_string())]
-            }
+        let outcome = match outcome {
+            Ok(answer) => self.note_all(answer.trace(note("call.answered"))).await.map(|()| answer),
+            Err(error) => Err(error),
         };
+        if let Err(error) = &outcome {
+            let note = note("call.failed").with("blame", error.blame().to_string()).with("why", error.to_string());
+            self.note(note)?;
+        }
         let audit = Arc::clone(self.grant.audit());
-        for note in notes {
-            audit.note(Who::Host, note)?;
+        // The disk takes its time; others go on meanwhile. Only a runtime that is going down does not run it; then the
+        // system writes the log out by itself.
+        let synced = tokio::task::spawn_blocking(move || audit.sync()).await.unwrap_or(Ok(()));
+        synced.map_err(|error| CallError::Host(error.to_string()))?;
+        outcome
+    }
+
+    /// Writes down what an answer leaves, within what the log may take of it: as much as of the plugin's own words.
+    async fn note_all(&self, notes: Vec<Note>) -> Result<(), CallError> {
+        let too_much = |limit| ended(&End::Limit(limit), self.limits(), Blame::Guest);
+        if notes.len() > self.limits().audit_entries {
+            return Err(too_much(Limit::AuditEntries));
         }
-        // The disk takes its time; others go on meanwhile.
-        match tokio::task::spawn_blocking(move || audit.sync()).await {
-            Ok(synced) => synced,
-            // Only a runtime that is going down does not run it; then the system writes the log out by itself.
-            Err(_) => Ok(()),
+        let mut bytes = 0;
+        for (number, note) in notes.into_iter().enumerate() {
+            if number % NOTES_AT_ONCE == NOTES_AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
+            bytes += self.note(note)?;
+            if bytes > self.limits().audit_bytes {
+                return Err(too_much(Limit::AuditBytes));
+            }
         }
+        Ok(())
+    }
+
+    /// Writes down one entry of the host's, in which a guest has few words. What is too large all the same has too many.
+    fn note(&self, mut note: Note) -> Result<usize, CallError> {
+        for (_, words) in &mut note.details {
+            if let Cow::Owned(fewer) = brief(words) {
+                *words = fewer;
+            }
+        }
+        self.grant.audit().note(Who::Host, note).map_err(|error| match error {
+            AuditError::TooLarge { .. } => ended(&End::Limit(Limit::AuditBytes), self.limits(), Blame::Guest),
+            error => CallError::Host(error.to_string()),
+        })
     }
 }
 
-/// When a call began, and how long it took until its instance stood, where it did.
-struct Times {
-    began: Instant,
-    stood: Option<Duration>,
+/// An answer about what was asked, and about nothing else.
+fn within(waiting: &[Waiting], answer: Answer<Review>) -> wasmtime::Result<Answer<Review>> {
+    let asked: HashSet<_> =
+        waiting.iter().filter_map(|waiting| waiting.last.change.as_ref()).map(|it| &it.id).collect();
+    let stranger = answer.iter().flat_map(|review| &review.moved).find(|reviewed| !asked.contains(&reviewed.change));
+    match stranger {
+        Some(Reviewed { change, .. }) => {
+            Err(wasmtime::Error::msg(format!("it answered for `{}`, which it was not asked about", brief(change))))
+        }
+        None => Ok(answer),
+    }
 }
 
 /// How a call came to its end.
@@ -332,5 +379,16 @@ async fn watch<R>(meter: &Meter, work: impl Future<Output = wasmtime::Result<R>>
             () = meter.ended() => Watched::Ended,
         }
     };
-    tokio::time::timeout(meter.limits.wall_clock, either).await.unwrap_or(Watched::TimedOut)
+    let (mut either, mut clock) = (pin!(either), pin!(tokio::time::sleep(meter.left())));
+    poll_fn(|context| {
+        meter.begin_turn();
+        match either.as_mut().poll(context) {
+            // A guest that rests ends itself in its next turn, and tells whose code it was.
+            Poll::Pending if meter.is_resting() => Poll::Pending,
+            Poll::Pending if meter.is_over() => Poll::Ready(Watched::TimedOut),
+            Poll::Pending => clock.as_mut().poll(context).map(|()| Watched::TimedOut),
+            watched => watched,
+        }
+    })
+    .await
 }

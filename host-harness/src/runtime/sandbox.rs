@@ -5,6 +5,7 @@ use super::limit::{Limit, LimitHit};
 use super::limiter::Limiter;
 use super::meter::{End, Meter};
 use super::stdio::Printed;
+use super::text::brief;
 use crate::grant::audit::{Note, Who};
 use crate::grant::{AuditError, Grant, Outgoing};
 use std::sync::Arc;
@@ -107,7 +108,7 @@ impl audit::Host for Sandbox {
         if entry.action == PANICKED {
             let detail = |name: &str| {
                 let value = entry.details.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str());
-                super::plain(value.unwrap_or("unknown")).into_owned()
+                brief(&super::plain(value.unwrap_or("unknown"))).into_owned()
             };
             self.panic = Some(Panic { message: detail("message"), location: detail("location") });
         }

@@ -23,6 +23,18 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Bytes of a guest's own words in an entry of the host's: a long reason, and none of a log's lines full.
+pub(super) const WORDS_BYTES: usize = 4096;
+
+/// The beginning of what a guest said, where it said more than [`WORDS_BYTES`], and how much that was.
+pub(super) fn brief(words: &str) -> Cow<'_, str> {
+    if words.len() <= WORDS_BYTES {
+        return Cow::Borrowed(words);
+    }
+    let begin: &str = words.get(..words.floor_char_boundary(WORDS_BYTES)).unwrap_or_default();
+    Cow::Owned(format!("{begin}… ({} bytes)", words.len()))
+}
+
 fn misleading(character: char) -> bool {
     let direction = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     direction || (character.is_control() && !matches!(character, '\n' | '\t'))
@@ -38,6 +50,14 @@ mod tests {
         for text in ["", "Änderung CHG0030001 genehmigt", "a\tb\nc", "変更"] {
             assert!(matches!(plain(text), Cow::Borrowed(shown) if shown == text));
         }
+    }
+
+    #[test]
+    fn the_beginning_of_many_words_is_kept() {
+        assert_eq!(brief("few"), "few");
+        let many = "ä".repeat(WORDS_BYTES);
+        assert_eq!(brief(&many), format!("{}… (8192 bytes)", "ä".repeat(WORDS_BYTES / 2)));
+        assert_eq!(brief(&format!("x{many}")).chars().filter(|letter| *letter == 'ä').count(), WORDS_BYTES / 2 - 1);
     }
 
     proptest! {

@@ -39,12 +39,17 @@ pub fn plugin(code: &str, more: &str) -> Vec<u8> {
 
 /// The hostile plugin with a mapping that runs this code whatever it is asked.
 pub fn mapping(code: &str, more: &str) -> Vec<u8> {
+    let mapping = bare_mapping("handwritten-mapping", code, more);
+    plug(&member("hostile-plugin").unwrap(), "a mapping written by hand", &mapping).unwrap().bytes
+}
+
+/// Such a mapping alone, whose module has this name.
+pub fn bare_mapping(name: &str, code: &str, more: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let wit = include_str!("../../../../wit/deps/itsm-mapping/mapping.wit");
     let package = resolve.push_str("mapping.wit", wit).unwrap();
     let world = resolve.select_world(&[package], Some("custom-mapping")).unwrap();
-    let mapping = component("handwritten-mapping", &resolve, world, code, more);
-    plug(&member("hostile-plugin").unwrap(), "a mapping written by hand", &mapping).unwrap().bytes
+    component(name, &resolve, world, code, more)
 }
 
 fn component(name: &str, resolve: &Resolve, world: WorldId, code: &str, more: &str) -> Vec<u8> {

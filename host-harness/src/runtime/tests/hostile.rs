@@ -1,6 +1,6 @@
 //! Hostile components attack one promise after another, and each gets its specific error.
 
-use super::attacks::{Attack, CREDENTIAL, PROMISES, attacks};
+use super::attacks::{Attack, CREDENTIAL, PROMISES, attacks, bounds};
 use super::party::Party;
 use super::scene::{Scene, cache, request};
 use crate::runtime::limits::{Limit, Limits};
@@ -91,6 +91,27 @@ async fn honest_events_succeed_while_everybody_attacks() {
     let built = party.instance.records("change_request").len();
     assert!(built >= HONEST, "{built}");
     println!("{built} honest builds beside {} attacks", attacks().len());
+}
+
+/// More busy guests than workers, each of which spends the host's time and next to no fuel.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guests_that_spend_the_hosts_time_let_others_go_on_until_their_clock_ends_them() {
+    let host = host();
+    let party = Party::on(&host).await;
+    let attacks =
+        (0..3).map(|_| bounds::attacks().into_iter().find(|attack| attack.what.starts_with("stall")).unwrap());
+    let attacking = tokio::spawn({
+        let (host, attacks) = (host.clone(), attacks.collect());
+        async move { made(attacks, &host).await }
+    });
+    let mut honest = 0;
+    while !attacking.is_finished() {
+        party.requests_a_build(honest).await;
+        honest += 1;
+    }
+    assert_eq!(attacking.await.unwrap(), Vec::<String>::new());
+    assert!(honest > 3, "{honest}");
+    println!("{honest} honest builds meanwhile");
 }
 
 /// Nothing that can be attacked is left out of the list.

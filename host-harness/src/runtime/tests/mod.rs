@@ -1,5 +1,6 @@
 //! Components of all kinds on a real host.
 
+mod answers;
 mod attacks;
 mod canary;
 mod connections;

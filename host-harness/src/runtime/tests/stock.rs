@@ -1,7 +1,8 @@
 //! The component that is delivered, on the host.
 
+use super::handwritten::bare_mapping;
 use super::scene::{Scene, honest_with_hostile_mapping, hostile, request};
-use crate::guest::stock_component;
+use crate::guest::{bare_plugin, plug, stock_component};
 use crate::runtime::limits::{Limit, Limits};
 use crate::runtime::{Blame, CallError, Host};
 use std::path::Path;
@@ -33,6 +34,24 @@ async fn a_mapping_that_misbehaves_is_blamed_and_the_plugin_goes_on_without_it()
     assert_eq!(error.blame(), Blame::Mapping, "{error}");
     assert!(scene.site.seen("/").iter().all(|seen| seen.method == "GET"), "nothing was written");
     assert!(scene.plugin.without_mapping().on_build_requested(&request("build-1")).await.is_ok());
+}
+
+/// A frame's module is not known by its name: the mapping's builder may have called it as the plugin's is called.
+#[tokio::test]
+async fn a_mapping_whose_module_is_called_as_the_plugins_is_blamed_and_gone_without() {
+    let bare = bare_plugin().unwrap();
+    for name in ["main", "servicenow-plugin", "servicenow_plugin.wasm", "wit-component:shim"] {
+        let mapping = bare_mapping(name, "", "");
+        let component = plug(&bare, "a mapping of the plugin's name", &mapping).unwrap().bytes;
+        let settings = r#"{"instance": {"url": "http://127.0.0.1", "credential": "sn"},
+            "change": {"assignment-group": "0123456789abcdef0123456789abcdef"},
+            "mapping": {"change": "x"}}"#;
+        let scene = Scene::setting().component(component).settings(settings).credential(SECRET).start().await;
+        assert!(scene.plugin.on_build_requested(&request("build-1")).await.is_ok(), "{name}");
+        let log = scene.audit();
+        let failed = log.iter().find(|entry| entry.action == "mapping.failed").unwrap();
+        assert!(failed.details.iter().any(|(_, said)| said.contains("the mapping trapped")), "{failed:?}");
+    }
 }
 
 #[tokio::test]

@@ -74,6 +74,13 @@ pub fn print(count: usize, bytes: usize) -> String {
     "printed".into()
 }
 
+pub fn stall(bytes: usize) -> String {
+    let key = "k".repeat(bytes);
+    loop {
+        let _ = black_box(crate::bindings::wasi::config::store::get(&key));
+    }
+}
+
 pub fn random(bytes: u64) -> String {
     wasi::random::random::get_random_bytes(bytes).len().to_string()
 }

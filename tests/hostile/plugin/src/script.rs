@@ -14,6 +14,8 @@
 //! | `timeouts NANOSECONDS AUTHORITY PATH` | sends a request with these three timeouts |
 //! | `header NAME VALUE` | tries to set a header field |
 //! | `headers COUNT` | sets so many |
+//! | `say COUNT TEXT` | reports the text so many times |
+//! | `stall BYTES` | asks for a setting whose name has so many bytes, without end |
 //! | `loop`, `recurse`, `grow`, `hold` | CPU, stack, memory, resources, without end |
 //! | `audit COUNT ACTION BYTES` | appends so many entries of that size |
 //! | `forge` | appends an entry that says it is the host's |
@@ -27,6 +29,8 @@
 
 use crate::bindings::openfactory::itsm_mapping::mapping;
 use crate::{attack, http, slow};
+use itsm_contract::answers::{Review, Reviewed};
+use itsm_contract::types::{Gate, Pause, Verdict};
 
 pub fn run(script: &str) -> String {
     script.lines().map(command).collect::<Vec<_>>().join("\n")
@@ -63,6 +67,8 @@ fn command(line: &str) -> String {
         ["random", bytes] => attack::random(number(bytes) as u64),
         ["search", hex] => attack::search(hex).to_string(),
         ["config", key] => format!("{:?}", crate::bindings::wasi::config::store::get(key)),
+        ["say", count, text] => text.repeat(number(count)),
+        ["stall", bytes] => attack::stall(number(bytes)),
         ["map", command] => match mapping::apply(command, "incident", "{}", &[]) {
             Ok(mapped) => mapped.class_name.unwrap_or_default(),
             Err(complaint) => complaint.message,
@@ -74,6 +80,23 @@ fn command(line: &str) -> String {
         }
         _ => format!("no such command: {line}"),
     }
+}
+
+/// What a review answers for what a cursor says: `moved COUNT CHANGE` so many times that this change moved, `waits COUNT
+/// CHANGE` once that it waits for so many.
+pub fn review(cursor: &str) -> Option<Review> {
+    let words: Vec<&str> = cursor.split('\t').collect();
+    let (count, change, verdict) = match words.as_slice() {
+        ["moved", count, change] => (number(count), change, Verdict::Cancel("it moved".into())),
+        ["waits", count, change] => {
+            let waiting_for = vec!["the approval of everybody".to_owned(); number(count)];
+            (1, change, Verdict::Pause(Pause { waiting_for, check_after: 0, expires_at: None }))
+        }
+        _ => return None,
+    };
+    let gate = Gate { change: None, verdict, approvals: Vec::new(), window: None };
+    let moved = vec![Reviewed { change: (*change).into(), answer: Ok(gate) }; count];
+    Some(Review { moved, cursor: String::new() })
 }
 
 fn number(text: &str) -> usize {

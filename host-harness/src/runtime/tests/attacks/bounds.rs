@@ -9,10 +9,14 @@ use std::time::Duration;
 const TABLE_BOMB: &str = "(loop (drop (table.grow (ref.null func) (i32.const 1000))) (br 0))";
 /// Grows a memory for ever.
 const MEMORY_BOMB: &str = "(loop (drop (memory.grow (i32.const 16))) (br 0))";
+/// Asks the host for a setting of a long name, for ever.
+pub const STALL: &str = "stall\t20971520";
+/// Fills most of a memory for ever.
+const FILL: &str = "(drop (memory.grow (i32.const 1000))) (loop (memory.fill (i32.const 0) (i32.const 0) (i32.const 65000000)) (br 0))";
 const A_TABLE: &str = "(table 1 funcref)";
 
 /// Until a call that waits is ended: enough to begin with beside everybody else's, and little to wait for.
-const SOON: Duration = Duration::from_secs(4);
+pub const SOON: Duration = Duration::from_secs(4);
 
 fn soon(limits: &mut Limits) {
     limits.wall_clock = SOON;
@@ -30,6 +34,12 @@ fn computing() -> Vec<Attack> {
     let dear = |limits: &mut Limits| limits.fuel = 10_000_000;
     let begin = "(func $begin (loop (br 0))) (start $begin)";
     let plugin = |code, more, limit| Attack::new(code, Deed::Plugin(code, more), Fate::Ended(limit, Guest));
+    let fills = |what, deed: fn(&'static str, &'static str) -> Deed, blame| {
+        Attack::new(what, deed(FILL, ""), Fate::Ended(Limit::WallClock, blame)).under(|limits| {
+            limits.fuel = u64::MAX;
+            soon(limits);
+        })
+    };
     vec![
         ends("loop", Limit::Fuel, Guest, dear),
         ends("map\tloop", Limit::Fuel, Mapping, dear),
@@ -39,6 +49,10 @@ fn computing() -> Vec<Attack> {
             limits.fuel = u64::MAX;
             soon(limits);
         }),
+        // Some ten units of fuel a turn, and milliseconds of the host's.
+        ends(STALL, Limit::WallClock, Guest, soon),
+        fills("fills its memory, the plugin's", Deed::Plugin, Guest),
+        fills("fills its memory, the mapping's", Deed::Mapping, Mapping),
         ends("recurse", Limit::Stack, Guest, |_| ()),
         ends("map\trecurse", Limit::Stack, Mapping, |_| ()),
     ]

@@ -1,7 +1,7 @@
 //! What hostile components do to their host, and what must come of it. There is one list of attacks: each is made by
 //! itself, and all of them at once beside honest events.
 
-mod bounds;
+pub mod bounds;
 mod egress;
 mod headers;
 mod traps;
