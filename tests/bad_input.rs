@@ -236,6 +236,9 @@ fn a_file_without_an_end_is_refused_at_its_limit() -> Result<()> {
         let run = harness(&args).env("SN", secret).within(desk.work.path()).run()?;
         assert!(matches!(run.code, 2 | 3) && run.stderr.contains(said), "{args:?}: {run:?}");
     }
+    // Who asked for JSON is refused in JSON.
+    let run = harness(["check", zero, "--json"]).run()?;
+    assert_eq!((run.code, run.json()?), (1, serde_json::json!({"refusal": "it is larger than 67108864 bytes"})));
     Ok(())
 }
 

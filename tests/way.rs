@@ -34,6 +34,26 @@ impl Proxy {
         Ok(Self { address, asked })
     }
 
+    /// The URL of one that answers everybody so.
+    async fn refusing(status: &'static str) -> Result<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    match connection.read_u8().await {
+                        Ok(byte) => head.push(byte),
+                        Err(_) => break,
+                    }
+                }
+                let reply = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                let _ = connection.write_all(reply.as_bytes()).await;
+            }
+        });
+        Ok(url)
+    }
+
     /// What it was asked since the last time.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap())
@@ -136,10 +156,21 @@ async fn the_proxy_and_the_certificates_come_from_options_or_from_the_environmen
     let run = site.connect(&["--ca-bundle", "sn.toml"], &[]).await?;
     assert_eq!((run.code, run.stderr.contains("the CA bundle holds no certificate")), (2, true), "{run:?}");
     let run = site.connect(&["--proxy", "socks5://a:1"], &[]).await?;
-    assert_eq!((run.code, run.stderr.contains("http://proxy.example:3128")), (2, true), "{run:?}");
+    assert_eq!(
+        (run.code, run.stderr.contains("http://proxy.example:3128; SOCKS is not supported")),
+        (2, true),
+        "{run:?}"
+    );
     let away = format!("http://{}", site.proxy.address).replace("127.0.0.1", "127.0.0.9");
     let run = site.connect(&[&bundle[..], &["--proxy", &away]].concat(), &[]).await?;
-    assert_eq!((run.code, run.stdout.contains("because: nobody listens at its port")), (1, true), "{run:?}");
+    assert_eq!((run.code, run.stdout.contains("or the proxy is not available")), (1, true), "{run:?}");
+    assert_eq!(run.stderr.matches("the proxy cannot be reached").count(), 1, "{run:?}");
+    let refusing = Proxy::refusing("407 Proxy Authentication Required").await?;
+    let run = site.connect(&[&bundle[..], &["--proxy", &refusing]].concat(), &[]).await?;
+    assert!(run.stderr.contains("the proxy asks for another user name and password"), "{run:?}");
+    let refusing = Proxy::refusing("403 Forbidden").await?;
+    let run = site.connect(&[&bundle[..], &["--proxy", &refusing]].concat(), &[]).await?;
+    assert!(run.stderr.contains("the proxy lets nobody through to this host"), "{run:?}");
     Ok(())
 }
 

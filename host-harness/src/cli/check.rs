@@ -12,6 +12,7 @@ use host_harness::runtime::{
     limits::{COMPONENT_BYTES, Limits},
 };
 use host_harness::settings::Settings;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// Show what a component imports and exports; refuse what a host would refuse
@@ -37,7 +38,13 @@ impl Check {
         let host = Host::new(Limits::default())?;
         let what = format!("`{}`", self.component.display());
         let unreadable = |error| Misuse(format!("cannot read {what}: {error}"));
-        let bytes = file::read(&self.component, COMPONENT_BYTES).map_err(unreadable)?;
+        let bytes = match file::read(&self.component, COMPONENT_BYTES) {
+            Err(error) if self.json && error.kind() == ErrorKind::FileTooLarge => {
+                self.refuse(&error.to_string());
+                return Ok(Exit::No);
+            }
+            read => read.map_err(unreadable)?,
+        };
         let inspection = match host.inspect(&what, &bytes) {
             Ok(inspection) => inspection,
             Err(error) => {

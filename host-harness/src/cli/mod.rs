@@ -103,10 +103,19 @@ pub fn main() -> ExitCode {
     match run(cli.command) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
-            eprintln!("error: {}", printable(&format!("{error:#}")));
+            eprintln!("error: {}", printable(&chain(&error)));
             ExitCode::from(if is_misuse(&error) { USED_WRONGLY } else { Exit::CouldNot as u8 })
         }
     }
+}
+
+/// An error with its causes. Many say their cause themselves, and once is enough.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |said, cause| match cause.to_string() {
+        cause if said.is_empty() => cause,
+        cause if said.contains(&cause) => said,
+        cause => format!("{said}: {cause}"),
+    })
 }
 
 fn run(command: Command) -> anyhow::Result<Exit> {
@@ -147,5 +156,18 @@ mod tests {
     #[test]
     fn the_options_of_all_commands_fit_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let missing = || std::io::Error::from_raw_os_error(2);
+        let path = std::path::PathBuf::from("x");
+        let file = host_harness::grant::AuditError::File { doing: "read", path, source: missing() };
+        let error = anyhow::Error::new(file).context("cannot show it");
+        assert_eq!(
+            chain(&error),
+            "cannot show it: cannot read the audit log `x`: No such file or directory (os error 2)"
+        );
+        assert_eq!(chain(&anyhow::Error::new(missing()).context("no")), format!("no: {}", missing()));
     }
 }

@@ -56,20 +56,30 @@ fn whisper(words: &str) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
-/// Tells why the host refused a request, once for each reason: the plugin never learns more than that it did.
+/// Tells why the host refused a request or the proxy did, once for each reason: the plugin never learns more than that.
 #[derive(Default)]
 pub struct Denials(Mutex<BTreeSet<String>>);
 
+impl Denials {
+    fn is_new(&self, why: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(why.to_owned())
+    }
+}
+
 impl Observer for Denials {
     fn exchanged(&self, exchange: &Exchange) {
+        if let Outcome::Failed(why) = &exchange.outcome
+            && why.contains("the proxy ")
+            && self.is_new(why)
+        {
+            whisper(&format!("no answer: {}", line(why)));
+        }
         if let Outcome::Denied(denial) = &exchange.outcome {
-            let why = denial.why.to_string();
-            let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let remedy = match denial.why {
                 Reason::Address(Prohibited { why: Barred::Private, .. }) => ": say --private-network",
                 _ => "",
             };
-            if told.insert(why) {
+            if self.is_new(&denial.why.to_string()) {
                 whisper(&format!("{}{remedy}", line(&denial.to_string())));
             }
         }

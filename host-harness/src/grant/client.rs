@@ -51,11 +51,30 @@ pub enum ClientError {
     #[error("the CA bundle holds no certificate in PEM form: {0}")]
     Certificates(String),
     /// The proxy's URL is none.
-    #[error("the proxy is no URL such as http://proxy.example:3128")]
+    #[error("the proxy is no URL such as http://proxy.example:3128; SOCKS is not supported")]
     Proxy,
     /// The TLS library or the system's certificates cannot be used.
     #[error("no TLS client could be set up: {0}")]
     Tls(String),
+}
+
+/// What the client says of a tunnel that does not come about, and what that means. Its type is not to be had.
+const TUNNEL: &[(&str, &str)] = &[
+    ("tunnel error: failed to create underlying connection", "the proxy cannot be reached"),
+    (
+        "tunnel error: proxy authorization required",
+        "the proxy asks for another user name and password: write them into its URL",
+    ),
+    ("tunnel error: unsuccessful", "the proxy lets nobody through to this host: ask who runs it"),
+    ("tunnel error: unexpected end of file", "the proxy closed the connection"),
+    ("tunnel error: io error establishing tunnel", "the proxy broke the connection off"),
+    ("tunnel error: proxy response headers too long", "the proxy answered what cannot be read"),
+];
+
+/// What is wrong with the proxy, where that is what this error says.
+fn of_tunnel(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let text = error.to_string();
+    TUNNEL.iter().find(|(said, _)| *said == text).map(|(_, meant)| *meant)
 }
 
 /// The client of a grant, which asks `names` for addresses.
@@ -142,11 +161,12 @@ pub(super) fn prohibited(error: &reqwest::Error) -> Option<&Prohibited> {
 /// What a guest learns of a request that failed.
 pub(super) fn error_of(error: &reqwest::Error) -> Error {
     let mut cause = error.source();
-    let mut io = None;
+    let (mut io, mut tunnel) = (None, false);
     while let Some(error) = cause {
         if error.is::<Prohibited>() {
             return Error::DestinationIpProhibited;
         }
+        tunnel |= of_tunnel(error).is_some();
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return tls_error(tls);
         }
@@ -164,6 +184,8 @@ pub(super) fn error_of(error: &reqwest::Error) -> Error {
         cause = error.source();
     }
     match io {
+        // Refused, unknown, out of reach: the proxy is, and not the instance.
+        _ if tunnel => Error::DestinationUnavailable,
         _ if error.is_dns() => Error::DnsError { rcode: None, info_code: None },
         _ if error.is_timeout() && error.is_connect() => Error::ConnectionTimeout,
         _ if error.is_timeout() => Error::ConnectionReadTimeout,
@@ -227,7 +249,10 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
         if !text.is_empty() {
             text.push_str(": ");
         }
-        text.push_str(&error.to_string());
+        match of_tunnel(error) {
+            Some(meant) => text.push_str(meant),
+            None => text.push_str(&error.to_string()),
+        }
         cause = error.source();
     }
     if text.is_empty() { "the request failed".into() } else { text }
