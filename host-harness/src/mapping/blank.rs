@@ -13,6 +13,9 @@ impl Transport for Blank {
     fn send(&self, request: &Request) -> Result<Response, SendError> {
         // What would change something is refused: nobody reads the rest of such a hook.
         let (status, body) = match request.method {
+            Method::Get if is_one_record(&request.target) => {
+                (404, serde_json::json!({"error": {"message": "No Record found", "detail": null}, "status": "failure"}))
+            }
             Method::Get => (200, serde_json::json!({"result": found(&request.target)})),
             _ => (403, serde_json::json!({"error": {"message": "read only", "detail": null}, "status": "failure"})),
         };
@@ -23,6 +26,12 @@ impl Transport for Blank {
 
 impl Audit for Blank {
     fn append(&self, _: Entry) {}
+}
+
+/// Whether a record is read by its `sys_id`: there is none yet.
+fn is_one_record(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default();
+    path.strip_prefix("/api/now/table/").is_some_and(|rest| rest.contains('/'))
 }
 
 /// The one record that a search for a name finds.
