@@ -60,9 +60,7 @@ impl Identity {
         let correlation_id = format!("{OURS}{}/{sys_id}", purpose.name());
         Self { sys_id, correlation_id }
     }
-}
 
-impl Identity {
     /// The identity of a build's change request. It says which build that is, so that no other is let through by it.
     pub fn of_build_change(tenant: &str, key: &str, build: &str) -> Self {
         let Self { sys_id, correlation_id } = Self::derive(tenant, Purpose::BuildChange, key);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Makes visible what would drive a terminal or mislead a reader: control characters other than line feed and tab,
-/// and the characters that turn the direction of writing.
+/// the characters that turn the direction of writing, and those that end a line without looking so.
 ///
 /// ```
 /// assert_eq!(host_harness::runtime::plain("\u{1b}[2Jall is well"), "\\u{1b}[2Jall is well");
@@ -36,8 +36,11 @@ pub(super) fn brief(words: &str) -> Cow<'_, str> {
 }
 
 fn misleading(character: char) -> bool {
-    let direction = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    direction || (character.is_control() && !matches!(character, '\n' | '\t'))
+    const DIRECTION: [char; 3] = ['\u{200e}', '\u{200f}', '\u{61c}'];
+    let is_direction =
+        DIRECTION.contains(&character) || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_end = matches!(character, '\u{2028}' | '\u{2029}');
+    is_direction || is_end || (character.is_control() && !matches!(character, '\n' | '\t'))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! goes on.
 
 use super::cursor::Cursor;
+use super::read::is_held;
 use crate::change::Change;
-use crate::gate;
 use crate::gate::beside::Beside;
 use crate::plugin::Plugin;
 use crate::servicenow::{Error, Record};
@@ -119,12 +119,11 @@ impl<'a> Look<'a> {
         let due = self.due();
         // An approver's answer need not touch the change: while any is waited for, it is looked at.
         let is_asked = |row: &Record| row.text("approval") == "requested";
-        // Nor need the edit, or its undoing, for which one is held.
-        let is_held =
-            |look: &Self, id: &str| look.waiting.get(id).into_iter().flatten().any(|work| gate::is_held(&work.last));
         let is_news = |look: &Self, row: &Record| {
             let id = &*row.text("sys_id");
-            is_sweep || is_asked(row) || is_held(look, id) || due.contains(id) || !look.has_seen(row)
+            // Nor need the edit, or its undoing, for which one is held.
+            let is_held = look.waiting.get(id).is_some_and(|works| is_held(works));
+            is_sweep || is_asked(row) || is_held || due.contains(id) || !look.has_seen(row)
         };
         let rows: Vec<&Record> = rows.iter().filter(|row| is_news(self, row)).collect();
         let changes = self.changes(&rows);
@@ -138,13 +137,13 @@ impl<'a> Look<'a> {
             true => self.anchor()?,
             false => self.changed()?,
         }
-        let due = self.due();
+        let mut due = self.due();
         if self.is_spent() || due.len() > JUDGED_LIMIT / 2 {
             // So many moments at once: a sweep reads them part by part.
             self.after.swept_to = Some(String::new());
         } else {
-            let all = due.into_iter().chain(self.held());
-            let due: Vec<&str> = all.filter(|id| !self.judged.contains(id)).collect();
+            due.extend(self.held());
+            let due: Vec<&str> = due.into_iter().filter(|id| !self.judged.contains(id)).collect();
             self.by_id(&due)?;
         }
         self.sweep()

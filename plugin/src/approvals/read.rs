@@ -119,8 +119,7 @@ impl<'a> Look<'a> {
     /// Some of the gates that wait since somebody or something said wait: an edit that is undone, or a conflict that goes
     /// away, need not touch the change. Others at another time.
     pub(super) fn held(&self) -> Vec<&'a str> {
-        let is_held = |(_, works): &(&&str, &Vec<&Waiting>)| works.iter().any(|work| gate::is_held(&work.last));
-        let held: Vec<&str> = self.waiting.iter().filter(is_held).map(|(id, _)| *id).collect();
+        let held: Vec<&str> = self.waiting.iter().filter(|(_, works)| is_held(works)).map(|(id, _)| *id).collect();
         let from = usize::try_from(self.plugin.now() / 1000).unwrap_or(0) % held.len().max(1);
         held.iter().cycle().skip(from).take(held.len().min(HELD_LIMIT)).copied().collect()
     }
@@ -207,4 +206,9 @@ fn written(time: Timestamp) -> String {
 
 fn is_linked(work: &Waiting) -> bool {
     work.last.change.as_ref().is_some_and(|ticket| ticket.key.is_none())
+}
+
+/// Whether any of these works waits since somebody or something said wait.
+pub(super) fn is_held(works: &[&Waiting]) -> bool {
+    works.iter().any(|work| gate::is_held(&work.last))
 }

@@ -4,7 +4,7 @@ use super::away::unreachable;
 use super::beside::{Beside, may_proceed};
 use super::judge::{Decision, Facts, judge};
 use super::policy::Policy;
-use super::seal::{Affected, Seal};
+use super::seal::{Affected, Comparison, Seal};
 use crate::change::{self, Answer, Change, Held, Kind, Made, State, Work, prepare};
 use crate::identity::Identity;
 use crate::plugin::Plugin;
@@ -134,12 +134,10 @@ pub fn decide(
     // Nobody can approve a standard change anew, and one that is not approved now waits for that anyhow.
     let is_judged = may_proceed(change) && change.kind != Kind::Standard;
     let compared = last.as_ref().filter(|_| is_judged).and_then(|last| last.compare(&now, change, items));
-    if let Some(unseen) =
-        compared.as_ref().map(|compared| compared.unseen.join(", ")).filter(|unseen| !unseen.is_empty())
-    {
-        plugin.audit("gate.edit-approved", asked.key, Some(&held.ticket), &[("edited", &unseen)]);
+    let Comparison { edited, unseen } = compared.unwrap_or_default();
+    if !unseen.is_empty() {
+        plugin.audit("gate.edit-approved", asked.key, Some(&held.ticket), &[("edited", &unseen.join(", "))]);
     }
-    let edited = compared.and_then(|compared| compared.edited);
     let policy = Policy::of(plugin, asked.since);
     let facts = Facts {
         change,

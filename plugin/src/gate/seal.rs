@@ -193,7 +193,6 @@ impl Seal {
     /// What was approved `at` that time, where this is what it was asked for: with the items that had been added by then.
     /// Adding one does not touch the change, so that no look need have seen it.
     fn given(mut self, at: Timestamp, items: Option<&[Affected]>) -> Self {
-        self.stage = Stage::Approved(at);
         if let (Some(part), Some(items), true) = (self.parts.get_mut(ITEMS), items, at > 0) {
             *part = set(items.iter().filter(|affected| affected.added_at.is_none_or(|added| added <= at)));
         }
@@ -212,7 +211,7 @@ impl Seal {
 }
 
 /// What the change says now, beside what was approved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// What was edited since, in words for a pause; none where nothing was.
     pub edited: Option<String>,
