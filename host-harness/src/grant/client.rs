@@ -160,12 +160,12 @@ pub(super) fn prohibited(error: &reqwest::Error) -> Option<&Prohibited> {
 
 /// What a guest learns of a request that failed.
 pub(super) fn error_of(error: &reqwest::Error) -> Error {
+    if prohibited(error).is_some() {
+        return Error::DestinationIpProhibited;
+    }
     let mut cause = error.source();
     let (mut io, mut tunnel) = (None, false);
     while let Some(error) = cause {
-        if error.is::<Prohibited>() {
-            return Error::DestinationIpProhibited;
-        }
         tunnel |= of_tunnel(error).is_some();
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return tls_error(tls);
